@@ -1,0 +1,97 @@
+/*
+ * Configuration: text in, an immutable Config out.
+ *
+ * Pure: the supervisor reads the file once, and every process parses the same
+ * bytes, so that all of them have the same configuration or none does.  A
+ * reload builds a second Config and, if every line of it is good, takes its
+ * place; a bad file leaves the old one in force.  Who works with a Config for
+ * longer than one turn of the loop holds a reference to it.
+ */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/fault.h"
+#include "conf/database.h"
+
+typedef int conf_int;
+typedef bool conf_bool;
+typedef int64_t conf_time; /* microseconds */
+typedef int conf_mode;     /* permission bits */
+typedef struct conf_text {
+	char s[512];
+} conf_text;
+typedef struct conf_choice {
+	char s[24];
+} conf_choice;
+
+#define CONF_FIELD_INT    conf_int
+#define CONF_FIELD_BOOL   conf_bool
+#define CONF_FIELD_TIME   conf_time
+#define CONF_FIELD_MODE   conf_mode
+#define CONF_FIELD_TEXT   conf_text
+#define CONF_FIELD_CHOICE conf_choice
+
+typedef struct Config {
+#define SECTION(name, doc) struct {
+#define SETTING(section, name, TYPE, ...) CONF_FIELD_##TYPE name;
+#define SECTION_END(name) } name;
+#include "conf/settings.def"
+#undef SECTION
+#undef SETTING
+#undef SECTION_END
+	bool has_control; /* a [control] section is present */
+	Database *databases;
+	int n_databases;
+	int refs;
+} Config;
+
+/* What stands beside the file: "name=value" from -c and from the environment, in this order. */
+typedef struct ConfOverride {
+	const char *from; /* "command line" or the environment variable, for messages */
+	const char *name_value;
+} ConfOverride;
+
+/*
+ * Parses a whole file; NULL and *why ("FILE:LINE: …") if anything in it is wrong.
+ * The caller owns the one reference of what is returned.
+ */
+const Config *conf_parse(const char *file, const char *text, const ConfOverride *overrides,
+			 int n_overrides, Fault *why);
+
+/* The defaults alone, for tests and for programs that need no file. */
+const Config *conf_defaults(void);
+
+const Config *conf_hold(const Config *conf);
+void conf_release(const Config *conf);
+
+static inline bool conf_is(const conf_choice *choice, const char *word)
+{
+	return __builtin_strcmp(choice->s, word) == 0;
+}
+
+static inline int64_t conf_ms(conf_time t)
+{
+	return t / 1000;
+}
+
+/* The entry that serves a compute id: its own, else "*", else NULL. */
+const Database *conf_database(const Config *conf, const char *compute);
+
+/*
+ * Copies into *next what `now` has for the settings that only a restart can
+ * apply, and calls changed() with the name of each that differs.
+ */
+void conf_keep_restart_only(Config *next, const Config *now, void (*changed)(const char *name));
+
+/* etc/reveille.ini, and the SETTINGS section of reveille.ini(5). */
+void conf_print_ini(FILE *out);
+void conf_print_man(FILE *out);
+
+/* A line for each setting: section, name, value, default, "yes" if reloadable. */
+void conf_show(const Config *conf, FILE *out);
+
+#endif

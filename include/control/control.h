@@ -1,0 +1,27 @@
+/*
+ * The control plane: projects and computes over HTTP, and what wakes, watches
+ * and suspends them.
+ *
+ * One process, one loop.  It may be killed between any two lines: computes go
+ * on running, and the next one finds them again and goes on where it was.
+ */
+#ifndef CONTROL_CONTROL_H
+#define CONTROL_CONTROL_H
+
+#include "conf/conf.h"
+
+typedef struct ControlSetup {
+	const Config *conf;	 /* borrowed */
+	int listen_fd;		 /* a listening socket: TCP on loopback, or Unix */
+	const char *proxy_token; /* what the proxy of this process tree shows; "" if there is none */
+	const Config *(*reread)(void *arg); /* on SIGHUP: the new configuration, to be released; or NULL */
+	void *arg;
+} ControlSetup;
+
+/*
+ * Runs until SIGTERM, SIGINT or SIGQUIT, and leaves the computes running.
+ * Expects a process of its own, privileges dropped and the log opened.
+ */
+void control_main(const ControlSetup *setup) __attribute__((noreturn));
+
+#endif

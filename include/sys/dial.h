@@ -1,0 +1,27 @@
+/* Connecting to one address, without blocking, within a time. */
+#ifndef SYS_DIAL_H
+#define SYS_DIAL_H
+
+#include "sys/address.h"
+#include "sys/loop.h"
+
+typedef struct Dial {
+	int fd; /* -1: nothing under way */
+	struct event event;
+	Timer timer;
+	bool tried; /* connect() has answered; its errno is kept for the callback */
+	int error;
+	/* The connected descriptor, now the receiver's; or -1 and the errno that says why. */
+	void (*on_dialled)(void *arg, int fd, int error);
+	void *arg;
+} Dial;
+
+void dial_init(Dial *d, Loop *loop, void (*on_dialled)(void *arg, int fd, int error), void *arg);
+
+/* Begins; never calls back before it returns. */
+void dial_start(Dial *d, const Address *to, int64_t timeout_ms);
+
+/* Gives up; there will be no call back. Harmless if nothing is under way. */
+void dial_stop(Dial *d);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * HTTP calls, without blocking (libcurl on the loop).
+ *
+ * One Fetcher per process keeps connections alive between calls.  What comes
+ * back is bounded in size and time before it is looked at.
+ */
+#ifndef SYS_FETCH_H
+#define SYS_FETCH_H
+
+#include <stdint.h>
+
+#include "base/span.h"
+#include "sys/loop.h"
+
+#define FETCH_BODY_MAX 65536
+
+typedef struct Fetcher Fetcher;
+typedef struct Fetch Fetch;
+
+typedef struct FetchAnswer {
+	int status;             /* HTTP status, or 0 if there was no answer */
+	const char *error;      /* if there was none: why */
+	Span body;              /* borrowed for the call; ends in a zero that is not counted */
+	int64_t retry_after_ms; /* what Retry-After asks for, or -1 */
+} FetchAnswer;
+
+typedef struct FetchCall {
+	const char *url;
+	const char *token;      /* bearer token, or "" */
+	const char *post;       /* JSON to be POSTed, or NULL for a GET */
+	int64_t connect_ms, total_ms;
+	void (*on_answer)(void *arg, const FetchAnswer *answer);
+	void *arg;
+} FetchCall;
+
+Fetcher *fetcher_new(Loop *loop);
+void fetcher_free(Fetcher *f);
+
+/* The texts are copied. Never calls back before it returns. */
+Fetch *fetch(Fetcher *f, const FetchCall *call);
+
+/* Gives up; there will be no call back. */
+void fetch_cancel(Fetch *f);
+
+#endif

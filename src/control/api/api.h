@@ -1,0 +1,70 @@
+/*
+ * The REST API (DESIGN section 12): HTTP on one side, wishes and records on the other.
+ *
+ * Routes are declared in api.def.  A Call is one request on its way: made when it
+ * is routed, freed when it is answered, which is done exactly once.
+ */
+#ifndef CONTROL_API_H
+#define CONTROL_API_H
+
+#include <jansson.h>
+
+#include "../controller.h"
+#include "../token.h"
+#include "base/fault.h"
+#include "sys/serve.h"
+
+typedef struct Call {
+	Controller *c;
+	Request *request;
+	json_t *body;		  /* an object, empty if nothing was sent */
+	char id[ID_SIZE];	  /* the one in the path, "" if there is none */
+	char password[64];	  /* what compute creation shows once */
+	int64_t since_ms;
+	bool flag; /* the handler's own */
+} Call;
+
+void api_on_request(void *controller, Request *r);
+
+/* Answers and frees the call; body's reference is taken. */
+void call_answer(Call *call, int status, json_t *body);
+void call_answer_nothing(Call *call); /* 204 */
+
+/* As application/problem+json; reason, for programs, may be NULL. */
+void call_refuse(Call *call, const Fault *why, const char *reason);
+void call_problem(Call *call, int status, const char *title, const char *detail,
+		  const char *reason);
+
+/* Frees a call whose client has hung up. */
+void call_free(void *call);
+
+/* FAULT_BAD_VALUE if the body has a member that is not among `known`, a list of words. */
+bool call_body_knows(const Call *call, const char *known, Fault *why);
+
+/* A query parameter within bounds, `otherwise` if it is not there; 422 if it is not a number. */
+bool call_query_int(const Call *call, const char *name, int64_t least, int64_t most,
+		    int64_t *value, Fault *why);
+
+/* Copies a given name in lower case; false if it could not be the id of anything. */
+bool call_id(const char *given, char out[ID_SIZE]);
+
+/* The unit of the path, or NULL after the call was answered with 404. */
+Unit *call_unit(Call *call);
+
+/* ---- records as JSON (json.c) ------------------------------------------ */
+
+json_t *json_of_time(int64_t us); /* null for 0 */
+json_t *json_of_project(const Project *p);
+json_t *json_of_compute(const Compute *c, const Fleet *fleet);
+json_t *json_of_operation(const Operation *op);
+
+/* "2025-01-31T00:00:00Z", or seconds since 1970; -1 if it is neither. */
+int64_t time_of_text(const char *text);
+
+/* ---- handlers: one for each row of api.def ----------------------------- */
+
+#define ROUTE(method, path, scope, handler, doc) void api_##handler(Call *call);
+#include "api.def"
+#undef ROUTE
+
+#endif

@@ -1,0 +1,204 @@
+/* A request on its way: let in, judged, answered. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "route.h"
+#include "sys/clock.h"
+
+/* ---- answering --------------------------------------------------------- */
+
+void call_free(void *arg)
+{
+	Call *call = arg;
+
+	json_decref(call->body);
+	explicit_bzero(call->password, sizeof(call->password));
+	free(call);
+}
+
+static void send_json(Call *call, int status, const char *type, json_t *body)
+{
+	char *text = json_dumps(body, JSON_COMPACT);
+
+	json_decref(body);
+	request_add_header(call->request, "Cache-Control", "no-store");
+	request_answer(call->request, status, type, span_of_text(text));
+	free(text);
+	call_free(call);
+}
+
+void call_answer(Call *call, int status, json_t *body)
+{
+	send_json(call, status, "application/json", body);
+}
+
+void call_answer_nothing(Call *call)
+{
+	request_answer(call->request, 204, "application/json", (Span){NULL, 0});
+	call_free(call);
+}
+
+void call_problem(Call *call, int status, const char *title, const char *detail,
+		  const char *reason)
+{
+	json_t *body = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title", title,
+				 "status", status, "detail", detail);
+
+	if (!body) /* what is not UTF-8 cannot be said */
+		body = json_pack("{s:s, s:s, s:i}", "type", "about:blank", "title", title, "status",
+				 status);
+	if (reason)
+		json_object_set_new(body, "reason", json_string(reason));
+	if (status == 401)
+		request_add_header(call->request, "WWW-Authenticate", "Bearer");
+	if (status == 423 || status == 503)
+		request_add_header(call->request, "Retry-After", "1");
+	send_json(call, status, "application/problem+json", body);
+}
+
+void call_refuse(Call *call, const Fault *why, const char *reason)
+{
+	const FaultInfo *info = fault_info(why->code);
+
+	call_problem(call, info->http_status, info->text, why->detail, reason);
+}
+
+/* ---- judging ----------------------------------------------------------- */
+
+static bool is_among(const char *word, const char *list)
+{
+	size_t n = strlen(word);
+
+	for (const char *at = strstr(list, word); at; at = strstr(at + 1, word)) {
+		if ((at == list || at[-1] == ' ') && (at[n] == ' ' || at[n] == 0))
+			return n > 0;
+	}
+	return false;
+}
+
+bool call_body_knows(const Call *call, const char *known, Fault *why)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(call->body, name, value)
+	{
+		if (strchr(name, ' ') || !is_among(name, known))
+			return fault_set(why, FAULT_BAD_VALUE, "%.100s is not known", name);
+	}
+	return true;
+}
+
+bool call_query_int(const Call *call, const char *name, int64_t least, int64_t most,
+		    int64_t *value, Fault *why)
+{
+	const char *text = request_query(call->request, name);
+	char *end;
+	int64_t number;
+
+	if (!text)
+		return true;
+	errno = 0;
+	number = strtoll(text, &end, 10);
+	if (end == text || *end || errno != 0 || number < least || number > most)
+		return fault_set(why, FAULT_BAD_VALUE, "%s must be a number, %lld to %lld", name,
+				 (long long)least, (long long)most);
+	*value = number;
+	return true;
+}
+
+bool call_id(const char *given, char out[ID_SIZE])
+{
+	if (!text_copy(out, ID_SIZE, given))
+		return false;
+	text_lower(out);
+	return text_is_label(out);
+}
+
+Unit *call_unit(Call *call)
+{
+	Unit *u = fleet_compute(&call->c->fleet, call->id);
+	Fault why;
+
+	if (u)
+		return u;
+	fault_set(&why, FAULT_NOT_FOUND, "there is no compute \"%s\"", call->id);
+	call_refuse(call, &why, NULL);
+	return NULL;
+}
+
+/* ---- letting in -------------------------------------------------------- */
+
+/* Only a request with a body can be malformed; what is empty is an empty object. */
+static bool read_body(Call *call, Fault *why)
+{
+	Span bytes = request_body(call->request);
+	json_error_t error;
+
+	if (bytes.n == 0) {
+		call->body = json_object();
+		return true;
+	}
+	call->body = json_loadb((const char *)bytes.at, bytes.n, JSON_REJECT_DUPLICATES, &error);
+	if (!call->body)
+		return fault_set(why, FAULT_BAD_REQUEST, "the body is not JSON: line %d: %s",
+				 error.line, error.text);
+	if (!json_is_object(call->body))
+		return fault_set(why, FAULT_BAD_REQUEST, "the body must be a JSON object");
+	return true;
+}
+
+static void refuse_route(Call *call, const char *allow)
+{
+	if (!*allow) {
+		call_problem(call, 404, "not found", "there is no such path", NULL);
+		return;
+	}
+	request_add_header(call->request, "Allow", allow);
+	call_problem(call, 405, "method not allowed", "see the Allow header", NULL);
+}
+
+/* False after the call was refused. */
+static bool may(Call *call, const Route *route)
+{
+	Scope scope;
+
+	if (route->scope == SCOPE_NONE)
+		return true;
+	scope = token_scope(&call->c->tokens, request_header(call->request, "Authorization"));
+	if (scope >= route->scope)
+		return true;
+	if (scope == SCOPE_NONE)
+		call_problem(call, 401, "a token is needed",
+			     "send the header Authorization: Bearer TOKEN with a valid token", NULL);
+	else
+		call_problem(call, 403, "not allowed", "this token may not do this", NULL);
+	return false;
+}
+
+void api_on_request(void *controller, Request *r)
+{
+	Call *call = NEW(Call);
+	char allow[ALLOW_SIZE];
+	const Route *route;
+	Fault why;
+
+	call->c = controller;
+	call->request = r;
+	call->since_ms = clock_ms();
+	route = route_find(request_method(r), request_path(r), call->id, allow);
+	if (!route) {
+		refuse_route(call, allow);
+		return;
+	}
+	if (!may(call, route))
+		return;
+	if (read_body(call, &why))
+		route->handle(call);
+	else
+		call_refuse(call, &why, NULL);
+}

@@ -1,0 +1,221 @@
+/* Computes over HTTP: made, shown, changed and deleted. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../names.h"
+#include "../reconcile.h"
+#include "../wait.h"
+#include "api.h"
+#include "base/text.h"
+#include "body.h"
+#include "page.h"
+#include "sys/clock.h"
+#include "sys/random.h"
+#include "sys/scram_secret.h"
+#include "uri.h"
+
+#define CREATE_MS 60000
+#define DELETE_MS 60000
+
+/* ---- create ------------------------------------------------------------ */
+
+static void answer_created(Call *call, const Unit *u)
+{
+	json_t *json = json_of_compute(&u->compute, &call->c->fleet);
+	char uri[URI_SIZE];
+
+	if (uri_of_compute(uri, call->c->conf, u->compute.id, call->password))
+		json_object_set_new(json, "connection_uri", json_string(uri));
+	else
+		json_object_set_new(json, "connection_uri", json_null());
+	explicit_bzero(uri, sizeof(uri));
+	call_answer(call, 201, json);
+}
+
+/* Also when it takes long: the password is shown now or never. */
+static void on_made(void *arg, Unit *u, WaitEnd end)
+{
+	Call *call = arg;
+
+	if (end == WAIT_NO_COMPUTE)
+		call_problem(call, 503, "the compute could not be made", u->reason, "CREATE_FAILED");
+	else
+		answer_created(call, u);
+}
+
+static void on_recorded(void *arg, const StoreRows *rows, const Fault *why)
+{
+	Call *call = arg;
+
+	if (why)
+		call_refuse(call, why, NULL);
+	else
+		wait_begin(fleet_add(call->c, &rows->computes[0]), WAIT_RESTING, CREATE_MS,
+			   call->request, on_made, call_free, call);
+}
+
+static void make_secrets(Call *call, Compute *c)
+{
+	uint8_t salt[SCRAM_SALT_BYTES];
+
+	password_make(call->password);
+	password_make(c->control_password);
+	random_bytes(salt, sizeof(salt));
+	scram_secret(c->verifier, call->password, salt, SCRAM_ITERATIONS);
+}
+
+static int size_of(const Call *call, const Compute *c)
+{
+	ComputeSettings own = settings_of_compute(c->config);
+
+	return own.cpu ? own.cpu : fleet_settings(&call->c->fleet, c->project_id).min_size;
+}
+
+static bool set_name(const Call *call, Compute *c, Fault *why)
+{
+	const char *name;
+
+	if (!body_text(call->body, "name", NULL, &name, why))
+		return false;
+	if (!name)
+		name_make(c->id, "co");
+	else if (!call_id(name, c->id))
+		return fault_set(why, FAULT_BAD_VALUE,
+				 "name must be a DNS label: a to z, 0 to 9 and dashes, 63 at most");
+	return true;
+}
+
+static bool read_order(const Call *call, Compute *c, Fault *why)
+{
+	Driver *driver = call->c->driver;
+	const char *engine;
+
+	if (!call_body_knows(call, "name engine config", why) ||
+	    !body_text(call->body, "engine", "postgres", &engine, why) ||
+	    !set_name(call, c, why) ||
+	    !body_config(call, SETTINGS_OF_COMPUTE, "{}", c->config, why))
+		return false;
+	text_copy(c->engine, sizeof(c->engine), engine);
+	return driver->ops->admits(driver, c->id, engine, why);
+}
+
+void api_compute_create(Call *call)
+{
+	Compute c = {.state = COMPUTE_CREATING, .generation = 1, .created_at = wall_us()};
+	Fault why;
+
+	text_copy(c.project_id, sizeof(c.project_id), call->id);
+	c.last_activity = c.created_at;
+	if (!read_order(call, &c, &why)) {
+		call_refuse(call, &why, NULL);
+		return;
+	}
+	c.size = size_of(call, &c);
+	make_secrets(call, &c);
+	call->c->store->ops->compute_create(call->c->store, &c, (StoreCall){on_recorded, call});
+}
+
+/* ---- show -------------------------------------------------------------- */
+
+void api_compute_show(Call *call)
+{
+	const Unit *u = call_unit(call);
+
+	if (u)
+		call_answer(call, 200, json_of_compute(&u->compute, &call->c->fleet));
+}
+
+static void on_listed(void *arg, const StoreRows *rows, const Fault *why)
+{
+	Call *call = arg;
+	json_t *list = json_array();
+	int n = page_count(call, rows->n);
+
+	if (why) {
+		json_decref(list);
+		call_refuse(call, why, NULL);
+		return;
+	}
+	for (int i = 0; i < n; i++)
+		json_array_append_new(list, json_of_compute(&rows->computes[i], &call->c->fleet));
+	page_answer(call, "computes", list, n < rows->n ? rows->computes[n - 1].id : NULL);
+}
+
+static void on_project_of_list(void *arg, const StoreRows *rows, const Fault *why)
+{
+	Call *call = arg;
+	Page page = {0};
+
+	(void)rows;
+	text_copy(page.project_id, sizeof(page.project_id), call->id);
+	if (why)
+		call_refuse(call, why, NULL);
+	else if (page_of_query(call, &page))
+		call->c->store->ops->compute_list(call->c->store, &page,
+						  (StoreCall){on_listed, call});
+}
+
+void api_compute_list(Call *call)
+{
+	call->c->store->ops->project_get(call->c->store, call->id,
+					 (StoreCall){on_project_of_list, call});
+}
+
+/* ---- change ------------------------------------------------------------ */
+
+static void on_configured(void *arg, const StoreRows *rows, const Fault *why)
+{
+	Call *call = arg;
+	Unit *u = fleet_compute(&call->c->fleet, call->id);
+
+	if (why) {
+		call_refuse(call, why, NULL);
+		return;
+	}
+	if (u) {
+		text_copy(u->compute.config, sizeof(u->compute.config), rows->computes[0].config);
+		u->compute.size = rows->computes[0].size;
+	}
+	call_answer(call, 200, json_of_compute(&rows->computes[0], &call->c->fleet));
+}
+
+void api_compute_change(Call *call)
+{
+	const Unit *u = call_unit(call);
+	Compute c;
+	Fault why;
+
+	if (!u)
+		return;
+	c = u->compute;
+	if (!call_body_knows(call, "config", &why) ||
+	    !body_config(call, SETTINGS_OF_COMPUTE, u->compute.config, c.config, &why)) {
+		call_refuse(call, &why, NULL);
+		return;
+	}
+	c.size = size_of(call, &c);
+	call->c->store->ops->compute_configure(call->c->store, &c, (StoreCall){on_configured, call});
+}
+
+/* ---- delete ------------------------------------------------------------ */
+
+static void on_deleted(void *arg, Unit *u, WaitEnd end)
+{
+	Call *call = arg;
+
+	if (end == WAIT_TIMEOUT)
+		call_answer(call, 202, json_of_compute(&u->compute, &call->c->fleet));
+	else
+		call_answer_nothing(call);
+}
+
+void api_compute_delete(Call *call)
+{
+	Unit *u = call_unit(call);
+
+	if (!u)
+		return;
+	reconcile_doom(u, "asked for");
+	wait_begin(u, WAIT_GONE, DELETE_MS, call->request, on_deleted, call_free, call);
+}

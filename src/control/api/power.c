@@ -1,0 +1,170 @@
+/* Computes woken, resumed and suspended over HTTP. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../reconcile.h"
+#include "../wait.h"
+#include "api.h"
+#include "base/text.h"
+#include "sys/clock.h"
+
+#define WAKE_SECONDS	  60
+#define MOST_WAKE_SECONDS 3600
+#define SUSPEND_MS	  90000 /* the drain, a fast stop and an immediate one */
+
+/* ---- wake -------------------------------------------------------------- */
+
+static void answer_woken(Call *call, Unit *u)
+{
+	const Compute *c = &u->compute;
+	const char *how = call->flag ? "cold" : "warm";
+	json_t *aux = json_pack("{s:s, s:s, s:s, s:s, s:s}", "endpoint_id", c->id, "project_id",
+				c->project_id, "branch_id", c->project_id, "compute_id", c->id,
+				"cold_start_info", how);
+
+	activity_note(&u->activity, clock_ms());
+	call_answer(call, 200,
+		    json_pack("{s:s, s:s, s:I, s:s, s:n, s:s, s:I, s:s, s:o}", "address",
+			      c->address, "compute_id", c->id, "generation",
+			      (json_int_t)c->generation, "engine", c->engine, "server_name",
+			      "cold_start_info", how, "ready_in_ms",
+			      (json_int_t)(clock_ms() - call->since_ms), "status", "scaled_up",
+			      "aux", aux));
+}
+
+static void no_endpoint(Call *call)
+{
+	call_problem(call, 404, "no such compute", "no compute or project has this id",
+		     "ENDPOINT_NOT_FOUND");
+}
+
+static void on_awake(void *arg, Unit *u, WaitEnd end)
+{
+	Call *call = arg;
+
+	switch (end) {
+	case WAIT_REACHED:
+		answer_woken(call, u);
+		return;
+	case WAIT_FAILED:
+		call_problem(call, 503, "the compute could not be started", u->compute.failure,
+			     "START_FAILED");
+		return;
+	case WAIT_TIMEOUT:
+		call_problem(call, 504, "the compute did not start in time",
+			     compute_state_word(u->compute.state), "START_TIMEOUT");
+		return;
+	case WAIT_NO_COMPUTE:
+		no_endpoint(call);
+		return;
+	}
+}
+
+/* By the path, or as the proxies say it. NULL after the call was refused. */
+static Unit *unit_to_wake(Call *call)
+{
+	const char *given = *call->id ? call->id : request_query(call->request, "endpointish");
+	char id[ID_SIZE];
+	Unit *u;
+
+	if (!given) {
+		call_problem(call, 400, "bad request", "endpointish is missing", NULL);
+		return NULL;
+	}
+	u = call_id(given, id) ? fleet_find(&call->c->fleet, id) : NULL;
+	if (u && u->compute.state != COMPUTE_DESTROYING && !u->doomed)
+		return u;
+	no_endpoint(call);
+	return NULL;
+}
+
+void api_wake(Call *call)
+{
+	int64_t seconds = WAKE_SECONDS;
+	Unit *u;
+	Fault why;
+
+	if (!call_query_int(call, "timeout", 1, MOST_WAKE_SECONDS, &seconds, &why)) {
+		call_refuse(call, &why, NULL);
+		return;
+	}
+	u = unit_to_wake(call);
+	if (!u)
+		return;
+	if (unit_is_serving(u) && !u->unwanted) {
+		answer_woken(call, u);
+		return;
+	}
+	call->flag = true;
+	wait_begin(u, WAIT_ACTIVE, seconds * 1000, call->request, on_awake, call_free, call);
+}
+
+/* ---- resume and suspend ------------------------------------------------ */
+
+void api_compute_resume(Call *call)
+{
+	Unit *u = call_unit(call);
+
+	if (!u)
+		return;
+	if (!unit_is_serving(u))
+		reconcile_resume(u, "asked for");
+	call_answer(call, unit_is_serving(u) ? 200 : 202,
+		    json_of_compute(&u->compute, &call->c->fleet));
+}
+
+static void on_suspended(void *arg, Unit *u, WaitEnd end)
+{
+	Call *call = arg;
+	Fault why;
+
+	if (end == WAIT_NO_COMPUTE) {
+		fault_set(&why, FAULT_NOT_FOUND, "compute \"%s\" is being deleted", u->compute.id);
+		call_refuse(call, &why, NULL);
+		return;
+	}
+	call_answer(call, end == WAIT_TIMEOUT ? 202 : 200,
+		    json_of_compute(&u->compute, &call->c->fleet));
+}
+
+static bool read_mode(const Call *call, bool *drain, Fault *why)
+{
+	const char *mode = request_query(call->request, "mode");
+
+	*drain = !mode;
+	if (mode && strcmp(mode, "immediate") != 0)
+		return fault_set(why, FAULT_BAD_VALUE,
+				 "mode must be immediate, as freezing is not there yet");
+	return true;
+}
+
+static bool can_be_suspended(const Unit *u, Fault *why)
+{
+	ComputeState state = u->compute.state;
+
+	if (state != COMPUTE_CREATING && state != COMPUTE_RESUMING)
+		return true;
+	return fault_set(why, FAULT_BUSY, "compute \"%s\" is %s", u->compute.id,
+			 compute_state_word(state));
+}
+
+void api_compute_suspend(Call *call)
+{
+	Unit *u = call_unit(call);
+	bool drain;
+	Fault why;
+
+	if (!u)
+		return;
+	if (!read_mode(call, &drain, &why) || !can_be_suspended(u, &why)) {
+		call_refuse(call, &why, NULL);
+		return;
+	}
+	if (u->compute.state == COMPUTE_SUSPENDED || u->compute.state == COMPUTE_FAILED) {
+		call_answer(call, 200, json_of_compute(&u->compute, &call->c->fleet));
+		return;
+	}
+	reconcile_suspend(u, drain, "asked for");
+	wait_begin(u, WAIT_RESTING, SUSPEND_MS, call->request, on_suspended, call_free, call);
+}

@@ -1,0 +1,26 @@
+/* Which route a request takes: a pure look-up in api.def. */
+#ifndef CONTROL_API_ROUTE_H
+#define CONTROL_API_ROUTE_H
+
+#include "api.h"
+
+typedef struct Route {
+	const char *method, *path;
+	Scope scope;
+	void (*handle)(Call *call);
+	const char *doc;
+} Route;
+
+extern const Route routes[];
+extern const int n_routes;
+
+#define ALLOW_SIZE 64
+
+/*
+ * The route of a request, with the id in its path, in lower case, in id.  NULL if
+ * there is none; then allow lists the methods that the path has, or is empty.
+ */
+const Route *route_find(const char *method, const char *path, char id[ID_SIZE],
+			char allow[ALLOW_SIZE]);
+
+#endif

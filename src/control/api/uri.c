@@ -1,0 +1,42 @@
+#include "uri.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+
+/* The first address; for one that means all of them, one that surely leads there. */
+static void host_of(const char *listen_addr, char *out, size_t size)
+{
+	char first[128];
+
+	text_copy_n(first, sizeof(first), listen_addr, strcspn(listen_addr, ","));
+	if (strcmp(text_trim(first), "*") == 0 || strcmp(text_trim(first), "0.0.0.0") == 0)
+		text_copy(out, size, "127.0.0.1");
+	else if (strcmp(text_trim(first), "::") == 0)
+		text_copy(out, size, "[::1]");
+	else
+		snprintf(out, size, strchr(first, ':') ? "[%.100s]" : "%.100s", text_trim(first));
+}
+
+static void percent_encode(const char *text, char *out, size_t size)
+{
+	size_t n = 0;
+
+	for (; *text && n + 4 < size; text++)
+		n += (size_t)snprintf(out + n, size - n, "%%%02X", (unsigned char)*text);
+	out[n] = 0;
+}
+
+bool uri_of_compute(char out[URI_SIZE], const Config *conf, const char *id, const char *password)
+{
+	char host[140], separator[64] = "";
+
+	if (conf->reveille.listen_port == 0 || !*conf->reveille.listen_addr.s)
+		return false;
+	host_of(conf->reveille.listen_addr.s, host, sizeof(host));
+	percent_encode(conf->reveille.route_separator.s, separator, sizeof(separator));
+	snprintf(out, URI_SIZE, "postgresql://app:%s@%s:%d/%s%sapp", password, host,
+		 conf->reveille.listen_port, id, separator);
+	return true;
+}

@@ -1,0 +1,155 @@
+/* The control process, from its first moment to its last. */
+#include "control/control.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "controller.h"
+#include "heartbeat.h"
+#include "idle.h"
+#include "reconcile.h"
+#include "sys/log.h"
+#include "sys/machine.h"
+
+#define STARTS_PER_CPU	4
+#define MAX_CONNECTIONS 20000
+#define MAX_BODY	(1 << 20)
+#define REQUEST_MS	30000
+
+static int start_limit(const Config *conf)
+{
+	int limit = conf->control.start_limit;
+
+	return limit > 0 ? limit : STARTS_PER_CPU * machine_cpus();
+}
+
+/* ---- signals ----------------------------------------------------------- */
+
+static void reload(Controller *c)
+{
+	const Config *next = c->setup.reread(c->setup.arg);
+
+	if (!next)
+		return;
+	conf_release(c->conf);
+	c->conf = next;
+	log_set(conf_is(&next->reveille.log_format, "json"), next->reveille.verbose);
+	c->starts.limit = start_limit(next);
+	timer_arm(&c->check, conf_ms(next->control.check_interval));
+	log_info("reloaded the configuration");
+}
+
+static void on_signal(void *arg, int number)
+{
+	Controller *c = arg;
+
+	if (number == SIGHUP)
+		reload(c);
+	else if (number == SIGUSR1)
+		log_reopen();
+	else
+		loop_stop(c->loop);
+}
+
+static void watch_signals(Controller *c)
+{
+	static const int numbers[] = {SIGHUP, SIGUSR1, SIGTERM, SIGINT, SIGQUIT};
+	static SignalWatch watches[sizeof(numbers) / sizeof(numbers[0])];
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		signal_watch_start(&watches[i], c->loop, numbers[i], on_signal, c);
+}
+
+/* ---- opening ----------------------------------------------------------- */
+
+static void admin_token_file(const Config *conf, char *out, size_t size)
+{
+	const char *path = store_path(conf->control.store.s), *slash;
+
+	if (*conf->control.admin_token_file.s) {
+		text_copy(out, size, conf->control.admin_token_file.s);
+		return;
+	}
+	slash = path ? strrchr(path, '/') : NULL;
+	snprintf(out, size, "%.*sadmin.token", slash ? (int)(slash - path + 1) : 0, path ? path : "");
+}
+
+static bool open_all(Controller *c, Fault *why)
+{
+	char file[600];
+
+	c->store = store_open(c->loop, c->conf->control.store.s, why);
+	if (!c->store)
+		return false;
+	c->driver = driver_process_open(c->loop, c->conf, why);
+	if (!c->driver)
+		return false;
+	text_copy(c->tokens.proxy, sizeof(c->tokens.proxy), c->setup.proxy_token);
+	admin_token_file(c->conf, file, sizeof(file));
+	return token_load_admin(&c->tokens, file, why);
+}
+
+/* ---- what the store holds ---------------------------------------------- */
+
+static void serve(Controller *c)
+{
+	static const ServeLimits limits = {MAX_CONNECTIONS, MAX_BODY, REQUEST_MS};
+
+	c->http = serve_open(c->loop, c->setup.listen_fd, &limits, api_on_request, c);
+	log_info("the control plane is ready: computes=%u store=\"%s\"", HASH_COUNT(c->fleet.units),
+		 c->conf->control.store.s);
+}
+
+/* Each goes on where it was. */
+static void on_computes(void *arg, const StoreRows *rows, const Fault *why)
+{
+	Controller *c = arg;
+
+	if (why)
+		die("could not read the computes: error=\"%s\"", why->detail);
+	for (int i = 0; i < rows->n; i++)
+		reconcile(fleet_add(c, &rows->computes[i]));
+	timer_arm(&c->check, conf_ms(c->conf->control.check_interval));
+	heartbeat(c);
+	serve(c);
+}
+
+static void on_projects(void *arg, const StoreRows *rows, const Fault *why)
+{
+	Controller *c = arg;
+	Page all = {0};
+
+	if (why)
+		die("could not read the projects: error=\"%s\"", why->detail);
+	for (int i = 0; i < rows->n; i++)
+		fleet_set_project(&c->fleet, &rows->projects[i]);
+	c->store->ops->compute_list(c->store, &all, (StoreCall){on_computes, c});
+}
+
+void control_main(const ControlSetup *setup)
+{
+	Controller *c = NEW(Controller);
+	Page all = {0};
+	Fault why;
+
+	c->setup = *setup;
+	c->conf = conf_hold(setup->conf);
+	c->loop = loop_new();
+	gate_init(&c->starts, start_limit(c->conf));
+	timer_init(&c->check, c->loop, idle_check_all, c);
+	timer_init(&c->heartbeat, c->loop, heartbeat, c);
+	watch_signals(c);
+	if (!open_all(c, &why))
+		die("the control plane cannot start: error=\"%s\"", why.detail);
+	c->store->ops->project_list(c->store, &all, (StoreCall){on_projects, c});
+	loop_run(c->loop);
+	log_info("the control plane ends, computes go on running");
+	exit(0);
+}

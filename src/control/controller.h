@@ -1,0 +1,27 @@
+/* The control process: everything it knows hangs from here. */
+#ifndef CONTROL_CONTROLLER_H
+#define CONTROL_CONTROLLER_H
+
+#include "control/control.h"
+#include "driver/driver.h"
+#include "fleet.h"
+#include "gate.h"
+#include "store/store.h"
+#include "sys/loop.h"
+#include "sys/serve.h"
+#include "token.h"
+
+typedef struct Controller {
+	ControlSetup setup;
+	const Config *conf;
+	Loop *loop;
+	Store *store;
+	Driver *driver;
+	HttpServer *http; /* NULL until all that the store holds is known */
+	Tokens tokens;
+	Fleet fleet;
+	Gate starts;
+	Timer check, heartbeat;
+} Controller;
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * What differs between the servers that a compute may run: one table for each.
+ *
+ * An engine knows programs, files and signals; when to do what is process.c's.
+ */
+#ifndef CONTROL_ENGINE_H
+#define CONTROL_ENGINE_H
+
+#include "driver.h"
+#include "files.h"
+#include "pidfile.h"
+#include "sys/spawn.h"
+
+typedef struct Engine Engine;
+
+/* Where an engine's programs are on this machine. */
+typedef struct Program {
+	const Engine *engine;
+	char folder[256];
+	char version[64]; /* "15.4", fit for a file name */
+} Program;
+
+/* The files of one compute. */
+typedef struct Home {
+	char folder[PATH_SIZE]; /* all of it but run */
+	char data[PATH_SIZE];
+	char log[PATH_SIZE]; /* what the server prints */
+	char run[PATH_SIZE]; /* private folder of its sockets */
+	char notify[PATH_SIZE];
+	char address[PATH_SIZE]; /* the socket for clients */
+} Home;
+
+#define COMMAND_WORDS 64
+
+/* A command line in the making. */
+typedef struct Command {
+	const char *argv[COMMAND_WORDS]; /* ends with NULL */
+	int n;
+	char text[8192];
+	size_t used;
+} Command;
+
+void command_add(Command *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+struct Engine {
+	const char *name;
+	const char *socket; /* name of the socket within Home.run */
+	int stop_signal;    /* ends sessions and closes files */
+	int kill_signal;    /* stops at once */
+
+	/* Finds the programs, in that folder or ("") where they usually are. */
+	bool (*locate)(const char *folder, Program *out, Fault *why);
+
+	/* In a job: makes a data folder without secrets; whether it worked. */
+	bool (*make_template)(const Program *p, const char *data);
+
+	/* In a job: gives the roles of a copied data folder their secrets. */
+	bool (*set_secrets)(const Program *p, const char *data, const ServerOrder *order);
+
+	/* Writes what the server needs beside its data, and the command that starts it. */
+	bool (*prepare)(const Program *p, const Home *home, const char *id,
+			const ServerOrder *order, Command *out, Fault *why);
+
+	/* What a data folder says of its server; false if there is none. */
+	bool (*status)(const char *data, pid_t *pid, ServerPhase *phase);
+};
+
+extern const Engine engine_postgres;
+
+#endif

@@ -1,0 +1,196 @@
+#include "files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sys/log.h"
+
+#define COPY_AT_ONCE (1 << 30)
+#define OPEN_FOLDERS 16
+
+void path_set(char out[PATH_SIZE], const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(out, PATH_SIZE, fmt, ap);
+	va_end(ap);
+	if (n >= PATH_SIZE)
+		die("a path is too long: path=\"%s\"", out);
+}
+
+bool folder_make(const char *path)
+{
+	return mkdir(path, 0700) == 0 || errno == EEXIST;
+}
+
+static bool say(const char *what, const char *path)
+{
+	fprintf(stderr, "could not %s %s: %s\n", what, path, strerror(errno));
+	return false;
+}
+
+/* ---- copying ----------------------------------------------------------- */
+
+/* Shares the blocks where the file system can; else the kernel copies. */
+static bool copy_bytes(int in, int out, off_t n)
+{
+	while (n > 0) {
+		ssize_t k = copy_file_range(in, NULL, out, NULL, COPY_AT_ONCE, 0);
+
+		if (k == -1 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP))
+			k = sendfile(out, in, NULL, COPY_AT_ONCE);
+		if (k <= 0)
+			return false;
+		n -= k;
+	}
+	return true;
+}
+
+static bool copy_file(const char *from, const char *to, const struct stat *st)
+{
+	int in = open(from, O_RDONLY | O_CLOEXEC);
+	int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, st->st_mode & 0777);
+	bool good = in != -1 && out != -1 && copy_bytes(in, out, st->st_size);
+
+	if (in != -1)
+		close(in);
+	if (out != -1)
+		close(out);
+	return good || say("copy", from);
+}
+
+static bool copy_entry(const char *from, const char *to)
+{
+	struct stat st;
+
+	if (lstat(from, &st) == -1)
+		return say("look at", from);
+	if (S_ISDIR(st.st_mode))
+		return folder_copy(from, to);
+	errno = EINVAL;
+	return S_ISREG(st.st_mode) ? copy_file(from, to, &st) : say("copy", from);
+}
+
+static bool copy_entries(DIR *dir, const char *from, const char *to)
+{
+	const struct dirent *e;
+	char source[PATH_SIZE], target[PATH_SIZE];
+	bool good = true;
+
+	while (good && (e = readdir(dir)) != NULL) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		path_set(source, "%s/%s", from, e->d_name);
+		path_set(target, "%s/%s", to, e->d_name);
+		good = copy_entry(source, target);
+	}
+	return good;
+}
+
+bool folder_copy(const char *from, const char *to)
+{
+	DIR *dir = opendir(from);
+	bool good;
+
+	if (!dir)
+		return say("open", from);
+	good = mkdir(to, 0700) == 0 ? copy_entries(dir, from, to) : say("make", to);
+	closedir(dir);
+	return good;
+}
+
+/* ---- removing ---------------------------------------------------------- */
+
+static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+	(void)st, (void)kind, (void)at;
+	return remove(path);
+}
+
+bool folder_remove(const char *path)
+{
+	return nftw(path, remove_entry, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS) == 0 ||
+	       errno == ENOENT || say("remove", path);
+}
+
+void folder_sweep(const char *path, const char *mark)
+{
+	DIR *dir = opendir(path);
+	const struct dirent *e;
+	char entry[PATH_SIZE];
+
+	while (dir && (e = readdir(dir)) != NULL) {
+		if (!strstr(e->d_name, mark))
+			continue;
+		path_set(entry, "%s/%s", path, e->d_name);
+		folder_remove(entry);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+void folder_sync(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd == -1)
+		return;
+	syncfs(fd);
+	close(fd);
+}
+
+/* ---- small files ------------------------------------------------------- */
+
+bool file_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	size_t n = strlen(text);
+	bool good;
+
+	if (fd == -1)
+		return false;
+	good = write(fd, text, n) == (ssize_t)n;
+	return close(fd) == 0 && good;
+}
+
+long file_size(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? (long)st.st_size : 0;
+}
+
+void file_read(const char *path, long offset, char *out, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = -1;
+
+	if (fd != -1) {
+		n = pread(fd, out, size - 1, offset);
+		close(fd);
+	}
+	out[n > 0 ? n : 0] = 0;
+}
+
+void file_tail(const char *path, long offset, char *out, size_t size)
+{
+	long end = file_size(path), from = end - (long)size + 1;
+	char *newline;
+
+	file_read(path, from > offset ? from : offset, out, size);
+	if (from <= offset)
+		return;
+	newline = strchr(out, '\n');
+	if (newline)
+		memmove(out, newline + 1, strlen(newline + 1) + 1);
+}

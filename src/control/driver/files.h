@@ -1,0 +1,37 @@
+/* Folders of files: made, copied, removed; for jobs, which may block. */
+#ifndef CONTROL_FILES_H
+#define CONTROL_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define PATH_SIZE 768
+
+/* Writes a path; ends the program if it does not fit, as lengths are checked when settings are. */
+void path_set(char out[PATH_SIZE], const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Makes a folder for us alone; one that is there already is good. */
+bool folder_make(const char *path);
+
+/* Copies a folder of plain files and folders; `to` must not exist. Says on stderr what failed. */
+bool folder_copy(const char *from, const char *to);
+
+/* Removes a folder and all that is in it; one that is not there is good. */
+bool folder_remove(const char *path);
+
+/* Removes what unfinished work left in a folder: names that hold a mark. */
+void folder_sweep(const char *path, const char *mark);
+
+/* Waits until all that was written to the file system of a path is on disk. */
+void folder_sync(const char *path);
+
+bool file_write(const char *path, const char *text);
+
+/* Up to size - 1 bytes of a text file from an offset; "" if it cannot be read. */
+void file_read(const char *path, long offset, char *out, size_t size);
+
+/* The last whole lines of a file after an offset that fit. */
+void file_tail(const char *path, long offset, char *out, size_t size);
+long file_size(const char *path); /* 0 if it is not there */
+
+#endif

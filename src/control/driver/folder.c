@@ -1,0 +1,144 @@
+/*
+ * The folder of an instance: copied from the template, removed in the end.
+ *
+ * Both take a while and block, so a job does them; both work under a name of
+ * their own, so that an id names a whole folder or none.
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "process.h"
+#include "sys/log.h"
+#include "sys/random.h"
+
+#define TAIL_SIZE 700
+
+static void set_partial(Instance *i, const char *mark)
+{
+	char random[9];
+
+	random_hex(random, 4);
+	path_set(i->partial, "%s%s%s", i->home.folder, mark, random);
+}
+
+static void on_job_end(void *arg, int status)
+{
+	Instance *i = arg;
+	char tail[TAIL_SIZE], failure[REASON_SIZE];
+
+	process_free(i->job);
+	i->job = NULL;
+	if (status == 0) {
+		unlink(i->job_log);
+		task_end(i, "");
+		return;
+	}
+	file_tail(i->job_log, 0, tail, sizeof(tail));
+	snprintf(failure, sizeof(failure), "the folder could not be %s: %s",
+		 i->task == TASK_CREATE ? "made" : "removed", tail);
+	task_end(i, failure);
+}
+
+static void run(Instance *i, int (*job)(void *arg))
+{
+	Fault why;
+
+	unlink(i->job_log);
+	i->job = process_job(i->driver->loop, job, i->job_log, on_job_end, i, &why);
+	if (!i->job)
+		task_end(i, why.detail);
+}
+
+/* ---- making ------------------------------------------------------------ */
+
+static int create(void *arg)
+{
+	Instance *i = arg;
+	char data[PATH_SIZE];
+
+	path_set(data, "%s/data", i->partial);
+	if (!folder_make(i->partial) || !folder_copy(i->driver->template.folder, data) ||
+	    !i->program->engine->set_secrets(i->program, data, &i->order))
+		return 1;
+	folder_sync(i->partial);
+	if (rename(i->partial, i->home.folder) == 0)
+		return 0;
+	perror("rename");
+	return 1;
+}
+
+static void on_template(void *arg, const char *failure)
+{
+	Instance *i = arg;
+
+	if (failure)
+		task_end(i, failure);
+	else
+		run(i, create);
+}
+
+void folder_create(Instance *i)
+{
+	if (access(i->home.folder, F_OK) == 0) {
+		task_end(i, "");
+		return;
+	}
+	set_partial(i, MARK_MAKING);
+	if (template_is_there(&i->driver->template)) {
+		run(i, create);
+		return;
+	}
+	i->want = (TemplateWant){.on_made = on_template, .arg = i};
+	template_make(&i->driver->template, &i->want);
+}
+
+/* ---- removing ---------------------------------------------------------- */
+
+static int destroy(void *arg)
+{
+	Instance *i = arg;
+
+	return folder_remove(i->partial) && folder_remove(i->home.run) ? 0 : 1;
+}
+
+void folder_destroy(Instance *i)
+{
+	set_partial(i, MARK_GOING);
+	rename(i->home.folder, i->partial);
+	run(i, destroy);
+}
+
+/* ---- what earlier lives left ------------------------------------------- */
+
+static int sweep(void *arg)
+{
+	ProcessDriver *d = arg;
+	char folder[PATH_SIZE];
+
+	path_set(folder, "%s/%s", d->data_dir, d->program.engine->name);
+	folder_sweep(folder, MARK_MAKING);
+	folder_sweep(folder, MARK_GOING);
+	path_set(folder, "%s/template", d->data_dir);
+	folder_sweep(folder, MARK_MAKING);
+	return 0;
+}
+
+static void on_swept(void *arg, int status)
+{
+	ProcessDriver *d = arg;
+
+	(void)status;
+	process_free(d->sweeper);
+	d->sweeper = NULL;
+	if (!template_is_there(&d->template))
+		template_make(&d->template, NULL);
+}
+
+void folder_sweep_all(ProcessDriver *d)
+{
+	Fault why;
+
+	d->sweeper = process_job(d->loop, sweep, NULL, on_swept, d, &why);
+	if (!d->sweeper)
+		log_warning("could not remove what was left over: error=\"%s\"", why.detail);
+}

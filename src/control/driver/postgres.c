@@ -1,0 +1,254 @@
+/*
+ * PostgreSQL as an engine.
+ *
+ * The proxy runs as the same operating system user as the servers, so nobody
+ * may log in for being that user: every role that may log in at all needs its
+ * password, and the superuser may not.  All settings stand on the command line,
+ * where they hold against what is in the data folder, and follow the compute's
+ * configuration at each start.
+ */
+#include <glob.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "engine.h"
+#include "sys/random.h"
+#include "sys/scram_secret.h"
+
+#define PORT	      5432
+#define SUPERUSER     "postgres"
+#define MEGABYTE      (INT64_C(1) << 20)
+#define LEAST_BUFFERS (16 * MEGABYTE)
+#define MOST_BUFFERS  (8192 * MEGABYTE)
+
+static const char hba[] = "local all         " SUPERUSER " reject\n"
+			  "local replication " SUPERUSER " reject\n"
+			  "local all         all      scram-sha-256\n"
+			  "local replication all      scram-sha-256\n";
+
+static const char *const environment[] = {"LC_ALL=C.UTF-8", "PATH=/usr/bin:/bin", NULL};
+
+/* ---- finding it -------------------------------------------------------- */
+
+static bool has_server(const char *folder)
+{
+	char path[PATH_SIZE];
+
+	path_set(path, "%s/postgres", folder);
+	return access(path, X_OK) == 0;
+}
+
+static int version_number(const char *path)
+{
+	const char *digits = strpbrk(path, "0123456789");
+
+	return digits ? atoi(digits) : 0;
+}
+
+static bool find_newest(const char *pattern, char *out, size_t size)
+{
+	glob_t found;
+	int newest = -1;
+
+	if (glob(pattern, 0, NULL, &found) != 0)
+		return false;
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		int version = version_number(found.gl_pathv[i]);
+
+		if (version > newest && has_server(found.gl_pathv[i])) {
+			newest = version;
+			text_copy(out, size, found.gl_pathv[i]);
+		}
+	}
+	globfree(&found);
+	return newest >= 0;
+}
+
+static bool find_in_search_path(char *out, size_t size)
+{
+	char path[4096], *save = NULL;
+
+	text_copy(path, sizeof(path), getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
+	for (char *dir = strtok_r(path, ":", &save); dir; dir = strtok_r(NULL, ":", &save)) {
+		if (has_server(dir))
+			return text_copy(out, size, dir);
+	}
+	return false;
+}
+
+static bool find(const char *folder, char *out, size_t size)
+{
+	if (*folder)
+		return has_server(folder) && text_copy(out, size, folder);
+	return find_newest("/usr/lib/postgresql/*/bin", out, size) ||
+	       find_newest("/usr/pgsql-*/bin", out, size) || find_in_search_path(out, size);
+}
+
+/* "postgres (PostgreSQL) 15.4 (Debian 15.4-1)" */
+static bool read_version(Program *p)
+{
+	char path[PATH_SIZE], line[200];
+	const char *at;
+
+	path_set(path, "%s/postgres", p->folder);
+	if (!spawn_first_line((const char *[]){path, "--version", NULL}, line, sizeof(line)))
+		return false;
+	at = strpbrk(line, "0123456789");
+	return at && text_copy_n(p->version, sizeof(p->version), at,
+				 strspn(at, "0123456789.abcdefghijklmnopqrstuvwxyz"));
+}
+
+static bool locate(const char *folder, Program *out, Fault *why)
+{
+	*out = (Program){.engine = &engine_postgres};
+	if (!find(folder, out->folder, sizeof(out->folder)))
+		return fault_set(why, FAULT_BAD_SETTING,
+				 "there is no postgres in \"%s\" (process.postgres_bin_dir)",
+				 *folder ? folder : "/usr/lib/postgresql/*/bin");
+	if (!read_version(out))
+		return fault_set(why, FAULT_BAD_SETTING, "\"%s/postgres\" does not say its version",
+				 out->folder);
+	return true;
+}
+
+/* ---- making a data folder ---------------------------------------------- */
+
+/* Runs statements without a server: nothing listens, nobody can get in between. */
+static bool run_single(const Program *p, const char *data, const char *database, const char *sql)
+{
+	Command c = {0};
+
+	command_add(&c, "%s/postgres", p->folder);
+	command_add(&c, "--single");
+	command_add(&c, "-D");
+	command_add(&c, "%s", data);
+	command_add(&c, "-F"); /* what is half made is thrown away, so no syncing before the end */
+	command_add(&c, "-c");
+	command_add(&c, "exit_on_error=on");
+	command_add(&c, "-c");
+	command_add(&c, "shared_buffers=1MB");
+	command_add(&c, "-c");
+	command_add(&c, "log_checkpoints=off");
+	command_add(&c, "%s", database);
+	return spawn_and_wait(&(SpawnPlan){.argv = c.argv, .env = environment, .input = sql}) == 0;
+}
+
+static bool initdb(const Program *p, const char *data)
+{
+	Command c = {0};
+
+	command_add(&c, "%s/initdb", p->folder);
+	command_add(&c, "--pgdata=%s", data);
+	command_add(&c, "--username=" SUPERUSER);
+	command_add(&c, "--encoding=UTF8");
+	command_add(&c, "--locale=C.UTF-8");
+	command_add(&c, "--auth=reject");
+	command_add(&c, "--wal-segsize=1");
+	command_add(&c, "--no-sync");
+	return spawn_and_wait(&(SpawnPlan){.argv = c.argv, .env = environment}) == 0;
+}
+
+static bool make_template(const Program *p, const char *data)
+{
+	static const char sql[] =
+		"CREATE ROLE app LOGIN REPLICATION;\n"
+		"CREATE ROLE reveille_control LOGIN;\n"
+		"GRANT pg_monitor, pg_signal_backend TO reveille_control;\n"
+		"CREATE DATABASE app OWNER app;\n";
+
+	return initdb(p, data) && run_single(p, data, "postgres", sql);
+}
+
+static bool set_secrets(const Program *p, const char *data, const ServerOrder *order)
+{
+	char sql[1024], control[SCRAM_SECRET_SIZE];
+	uint8_t salt[SCRAM_SALT_BYTES];
+
+	random_bytes(salt, sizeof(salt));
+	scram_secret(control, order->control_password, salt, SCRAM_ITERATIONS);
+	snprintf(sql, sizeof(sql),
+		 "ALTER ROLE app PASSWORD '%s';\n"
+		 "ALTER ROLE reveille_control PASSWORD '%s';\n",
+		 order->verifier, control);
+	return run_single(p, data, "postgres", sql);
+}
+
+/* ---- running it -------------------------------------------------------- */
+
+/* A quarter of the memory, as the manual advises. */
+static int64_t buffers_of(const ServerOrder *order)
+{
+	int64_t quarter = order->memory / 4;
+
+	if (quarter < LEAST_BUFFERS)
+		return LEAST_BUFFERS;
+	return quarter < MOST_BUFFERS ? quarter : MOST_BUFFERS;
+}
+
+static void add_setting(Command *c, const char *name, const char *value)
+{
+	command_add(c, "-c");
+	command_add(c, "%s=%s", name, value);
+}
+
+static void add_number(Command *c, const char *name, int64_t value, const char *unit)
+{
+	command_add(c, "-c");
+	command_add(c, "%s=%lld%s", name, (long long)value, unit);
+}
+
+static bool prepare(const Program *p, const Home *home, const char *id, const ServerOrder *order,
+		    Command *out, Fault *why)
+{
+	char hba_file[PATH_SIZE];
+
+	path_set(hba_file, "%s/pg_hba.conf", home->folder);
+	if (!file_write(hba_file, hba))
+		return fault_set(why, FAULT_WAKE_FAILED, "could not write \"%s\"", hba_file);
+	command_add(out, "%s/postgres", p->folder);
+	command_add(out, "-D");
+	command_add(out, "%s", home->data);
+	add_setting(out, "cluster_name", id);
+	add_setting(out, "hba_file", hba_file);
+	add_setting(out, "listen_addresses", "");
+	add_setting(out, "unix_socket_directories", home->run);
+	add_setting(out, "unix_socket_permissions", "0700");
+	add_number(out, "port", PORT, "");
+	add_number(out, "shared_buffers", buffers_of(order) / MEGABYTE, "MB");
+	add_number(out, "max_connections", order->max_connections, "");
+	add_setting(out, "superuser_reserved_connections", "0"); /* it may not connect */
+	add_setting(out, "wal_level", "logical");
+	add_setting(out, "max_wal_senders", "10");
+	add_setting(out, "min_wal_size", "16MB");
+	add_setting(out, "recovery_init_sync_method", "syncfs");
+	add_setting(out, "huge_pages", "off");
+	add_setting(out, "jit", "off");
+	add_setting(out, "logging_collector", "off");
+	add_setting(out, "log_destination", "stderr");
+	return true;
+}
+
+static bool status(const char *data, pid_t *pid, ServerPhase *phase)
+{
+	char path[PATH_SIZE], text[1024];
+
+	path_set(path, "%s/postmaster.pid", data);
+	file_read(path, 0, text, sizeof(text));
+	return pidfile_parse(text, pid, phase);
+}
+
+const Engine engine_postgres = {
+	.name = "postgres",
+	.socket = ".s.PGSQL.5432",
+	.stop_signal = SIGINT,
+	.kill_signal = SIGQUIT,
+	.locate = locate,
+	.make_template = make_template,
+	.set_secrets = set_secrets,
+	.prepare = prepare,
+	.status = status,
+};

@@ -1,0 +1,219 @@
+/*
+ * The process driver: computes are servers on this machine.
+ *
+ * Servers belong to nobody while we are away: each runs in a session of its own
+ * and is found again through its data folder.
+ */
+#include "process.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+/* ---- tasks ------------------------------------------------------------- */
+
+void task_begin(Instance *i, Task task, DriverAnswer on_answer)
+{
+	assert(i->task == TASK_NONE);
+	i->task = task;
+	i->on_answer = on_answer;
+	i->failure[0] = 0;
+}
+
+void task_end(Instance *i, const char *failure)
+{
+	text_copy(i->failure, sizeof(i->failure), failure);
+	timer_arm(&i->answer, 0);
+}
+
+static Sight sight_of(const Instance *i)
+{
+	Sight s = {.running = i->server && i->ready};
+
+	if (!s.running)
+		return s;
+	snprintf(s.incarnation, sizeof(s.incarnation), "%d-%llu-%s", (int)process_pid(i->server),
+		 (unsigned long long)process_start(i->server), i->driver->boot_id);
+	text_copy(s.address, sizeof(s.address), i->home.address);
+	return s;
+}
+
+static void on_answer_time(void *arg)
+{
+	Instance *i = arg;
+	Sight sight = sight_of(i);
+
+	/* It was ready, and died before anybody heard of it. */
+	if (i->task == TASK_START && !sight.running && !*i->failure)
+		text_copy(i->failure, sizeof(i->failure), "the server ended as soon as it was ready");
+	i->task = TASK_NONE;
+	i->on_answer(i->arg, &sight, *i->failure ? i->failure : NULL);
+}
+
+/* ---- the driver's operations ------------------------------------------- */
+
+static void op_create(Instance *i, const ServerOrder *order, DriverAnswer on_answer)
+{
+	task_begin(i, TASK_CREATE, on_answer);
+	i->order = *order;
+	folder_create(i);
+}
+
+static void op_start(Instance *i, const ServerOrder *order, DriverAnswer on_answer)
+{
+	task_begin(i, TASK_START, on_answer);
+	i->order = *order;
+	server_start(i);
+}
+
+static void op_stop(Instance *i, StopHow how, DriverAnswer on_answer)
+{
+	const Engine *e = i->program->engine;
+
+	task_begin(i, TASK_STOP, on_answer);
+	server_stop(i, how == STOP_IMMEDIATE ? e->kill_signal : e->stop_signal);
+}
+
+static void op_observe(Instance *i, DriverAnswer on_answer)
+{
+	ServerPhase phase;
+
+	task_begin(i, TASK_OBSERVE, on_answer);
+	server_look(i, &phase);
+	task_end(i, "");
+}
+
+static void op_destroy(Instance *i, DriverAnswer on_answer)
+{
+	ServerPhase phase;
+
+	task_begin(i, TASK_DESTROY, on_answer);
+	if (server_look(i, &phase))
+		server_stop(i, i->program->engine->kill_signal);
+	else
+		folder_destroy(i);
+}
+
+/* ---- instances --------------------------------------------------------- */
+
+static void set_home(Home *h, const ProcessDriver *d, const Engine *engine, const char *id)
+{
+	path_set(h->folder, "%s/%s/%s", d->data_dir, engine->name, id);
+	path_set(h->data, "%s/data", h->folder);
+	path_set(h->log, "%s/log", h->folder);
+	path_set(h->run, "%s/%s", d->socket_dir, id);
+	path_set(h->notify, "%s/notify", h->run);
+	path_set(h->address, "%s/%s", h->run, engine->socket);
+}
+
+static bool op_admits(Driver *driver, const char *id, const char *engine, Fault *why)
+{
+	ProcessDriver *d = (ProcessDriver *)driver;
+	Home home;
+
+	if (strcmp(engine, d->program.engine->name) != 0)
+		return fault_set(why, FAULT_BAD_VALUE, "engine must be \"%s\"",
+				 d->program.engine->name);
+	set_home(&home, d, d->program.engine, id);
+	if (strlen(home.address) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+		return fault_set(why, FAULT_BAD_VALUE,
+				 "name is too long: with process.socket_dir before it, the socket "
+				 "could not be opened");
+	return true;
+}
+
+static Instance *op_attach(Driver *driver, const char *id, const char *engine, DriverEnd on_end,
+			   void *arg)
+{
+	ProcessDriver *d = (ProcessDriver *)driver;
+	Instance *i = NEW(Instance);
+
+	assert(strcmp(engine, d->program.engine->name) == 0);
+	i->driver = d;
+	i->program = &d->program;
+	text_copy(i->id, sizeof(i->id), id);
+	set_home(&i->home, d, d->program.engine, id);
+	path_set(i->job_log, "%s.log", i->home.folder);
+	i->on_end = on_end;
+	i->arg = arg;
+	timer_init(&i->answer, d->loop, on_answer_time, i);
+	timer_init(&i->deadline, d->loop, server_on_deadline, i);
+	return i;
+}
+
+static void op_detach(Instance *i)
+{
+	assert(i->task == TASK_NONE);
+	if (i->server)
+		process_free(i->server);
+	loop_bury(i->driver->loop, i, free);
+}
+
+static const DriverOps ops = {
+	.admits = op_admits,
+	.attach = op_attach,
+	.detach = op_detach,
+	.create = op_create,
+	.start = op_start,
+	.stop = op_stop,
+	.observe = op_observe,
+	.destroy = op_destroy,
+};
+
+/* ---- opening ----------------------------------------------------------- */
+
+/* The servers' working folders are compared with ours, so ours are without links. */
+static bool make_real(char out[PATH_SIZE], const char *path, Fault *why)
+{
+	char *real;
+
+	if (!folder_make(path) || !(real = realpath(path, NULL)))
+		return fault_set(why, FAULT_BAD_SETTING, "could not make the folder \"%s\": %s",
+				 path, strerror(errno));
+	path_set(out, "%s", real);
+	free(real);
+	return true;
+}
+
+static bool make_folders(ProcessDriver *d, const Config *conf, Fault *why)
+{
+	const char *socket_dir = conf->process.socket_dir.s;
+	char path[PATH_SIZE], made[PATH_SIZE];
+
+	if (!make_real(d->data_dir, conf->process.data_dir.s, why))
+		return false;
+	path_set(path, "%s/%s", d->data_dir, d->program.engine->name);
+	if (!make_real(made, path, why))
+		return false;
+	path_set(path, "%s/template", d->data_dir);
+	if (!make_real(made, path, why))
+		return false;
+	path_set(path, "%s/run", d->data_dir);
+	return make_real(d->socket_dir, *socket_dir ? socket_dir : path, why);
+}
+
+Driver *driver_process_open(Loop *loop, const Config *conf, Fault *why)
+{
+	ProcessDriver *d = NEW(ProcessDriver);
+	char templates[PATH_SIZE];
+
+	d->driver.ops = &ops;
+	d->loop = loop;
+	machine_boot_id(d->boot_id);
+	if (!engine_postgres.locate(conf->process.postgres_bin_dir.s, &d->program, why) ||
+	    !make_folders(d, conf, why)) {
+		free(d);
+		return NULL;
+	}
+	path_set(templates, "%s/template", d->data_dir);
+	template_init(&d->template, loop, &d->program, templates);
+	folder_sweep_all(d);
+	return &d->driver;
+}

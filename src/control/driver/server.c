@@ -1,0 +1,279 @@
+/*
+ * The server of an instance: found, started, watched, stopped.
+ *
+ * Nothing is asked again and again: the server says when it is ready, the kernel
+ * says when it is dead.  postmaster.pid tells of a server that somebody before us
+ * started; it is written before READY=1 is sent, so whoever listens first and
+ * reads the file then misses nothing.
+ */
+#include <assert.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "process.h"
+#include "sys/log.h"
+
+#define LOG_MOST	(1 << 20) /* a larger log is put aside at the next start */
+#define TAIL_SIZE	700
+#define STOP_TIMEOUT_MS 30000 /* for a fast stop, before it becomes an immediate one */
+#define KILL_TIMEOUT_MS 10000 /* for an immediate stop, before it becomes SIGKILL */
+
+static void on_server_end(void *arg, int status);
+
+/* ---- finding it -------------------------------------------------------- */
+
+/* Its working folder is its data folder, so a process that only has the same id is told apart. */
+static bool works_in(pid_t pid, const char *folder)
+{
+	char link[64], at[PATH_MAX];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/%d/cwd", (int)pid);
+	n = readlink(link, at, sizeof(at) - 1);
+	if (n == -1)
+		return false;
+	at[n] = 0;
+	return strcmp(at, folder) == 0;
+}
+
+static void adopt(Instance *i, pid_t pid)
+{
+	uint64_t start = machine_process_start(pid);
+
+	if (!works_in(pid, i->home.data))
+		return;
+	i->server = process_adopt(i->driver->loop, pid, start, on_server_end, i);
+	if (i->server)
+		log_info("found a server: compute=%s pid=%d", i->id, (int)pid);
+}
+
+bool server_look(Instance *i, ServerPhase *phase)
+{
+	pid_t pid;
+
+	if (!i->program->engine->status(i->home.data, &pid, phase))
+		*phase = SERVER_STARTING;
+	else if (!i->server)
+		adopt(i, pid);
+	if (i->server && *phase == SERVER_READY)
+		i->ready = true;
+	return i->server != NULL;
+}
+
+/* ---- becoming ready ---------------------------------------------------- */
+
+static void stop_listening(Instance *i)
+{
+	if (i->notify)
+		notify_close(i->notify);
+	i->notify = NULL;
+}
+
+static void became_ready(Instance *i)
+{
+	i->ready = true;
+	stop_listening(i);
+	timer_stop(&i->deadline);
+	task_end(i, "");
+}
+
+static void on_ready(void *arg)
+{
+	became_ready(arg);
+}
+
+static bool listen_for_ready(Instance *i)
+{
+	Fault why;
+
+	if (!folder_make(i->home.run)) {
+		task_end(i, "could not make the folder of its sockets");
+		return false;
+	}
+	i->notify = notify_open(i->driver->loop, i->home.notify, on_ready, i, &why);
+	if (i->notify)
+		return true;
+	task_end(i, why.detail);
+	return false;
+}
+
+void server_on_deadline(void *arg)
+{
+	Instance *i = arg;
+
+	if (!i->server)
+		return;
+	log_warning("a server takes too long, stopping it at once: compute=%s pid=%d", i->id,
+		    (int)process_pid(i->server));
+	process_signal(i->server, i->given_up ? SIGKILL : i->program->engine->kill_signal);
+	i->given_up = true;
+	timer_arm(&i->deadline, KILL_TIMEOUT_MS);
+}
+
+static void give_time(Instance *i, int64_t ms)
+{
+	i->given_up = false;
+	timer_arm(&i->deadline, ms);
+}
+
+/* ---- starting ---------------------------------------------------------- */
+
+static void put_large_log_aside(Instance *i)
+{
+	char old[PATH_SIZE];
+
+	if (file_size(i->home.log) > LOG_MOST) {
+		path_set(old, "%s.1", i->home.log);
+		rename(i->home.log, old);
+	}
+	i->log_from = file_size(i->home.log);
+}
+
+static bool spawn_server(Instance *i, Fault *why)
+{
+	Command command = {0};
+	char notify[PATH_SIZE + 32];
+	const char *env[] = {"LC_ALL=C.UTF-8", "PATH=/usr/bin:/bin", notify, NULL};
+	SpawnPlan plan = {.argv = command.argv,
+			  .env = env,
+			  .folder = i->home.folder,
+			  .log_file = i->home.log};
+
+	if (!i->program->engine->prepare(i->program, &i->home, i->id, &i->order, &command, why))
+		return false;
+	snprintf(notify, sizeof(notify), "NOTIFY_SOCKET=%s", i->home.notify);
+	i->server = process_spawn(i->driver->loop, &plan, on_server_end, i, why);
+	return i->server != NULL;
+}
+
+static void launch(Instance *i)
+{
+	Fault why;
+
+	if (access(i->home.data, F_OK) == -1) {
+		task_end(i, "its data folder is not there");
+		return;
+	}
+	if (!listen_for_ready(i))
+		return;
+	put_large_log_aside(i);
+	if (spawn_server(i, &why)) {
+		give_time(i, i->order.start_timeout_ms);
+		return;
+	}
+	stop_listening(i);
+	task_end(i, why.detail);
+}
+
+/* One that somebody before us started, and that is not ready yet. */
+static void await_found(Instance *i)
+{
+	ServerPhase phase;
+
+	if (!listen_for_ready(i))
+		return;
+	give_time(i, i->order.start_timeout_ms);
+	if (server_look(i, &phase) && phase == SERVER_READY)
+		became_ready(i);
+}
+
+void server_start(Instance *i)
+{
+	ServerPhase phase;
+
+	if (!server_look(i, &phase))
+		launch(i);
+	else if (phase == SERVER_READY)
+		became_ready(i);
+	else if (phase == SERVER_STARTING)
+		await_found(i);
+	else
+		give_time(i, STOP_TIMEOUT_MS); /* it is started anew when it has ended */
+}
+
+/* ---- stopping and ending ----------------------------------------------- */
+
+void server_stop(Instance *i, int number)
+{
+	ServerPhase phase;
+
+	if (!server_look(i, &phase)) {
+		task_end(i, "");
+		return;
+	}
+	process_signal(i->server, number);
+	give_time(i, number == i->program->engine->kill_signal ? KILL_TIMEOUT_MS : STOP_TIMEOUT_MS);
+}
+
+/* What others may have had written to a log is shown as plain text. */
+static void make_plain(char *text)
+{
+	for (; *text; text++) {
+		if (*text != '\n' && (*text < ' ' || *text > '~'))
+			*text = '?';
+	}
+}
+
+static void last_words(Instance *i, char out[REASON_SIZE], const char *what)
+{
+	char tail[TAIL_SIZE];
+
+	file_tail(i->home.log, i->log_from, tail, sizeof(tail));
+	make_plain(tail);
+	snprintf(out, REASON_SIZE, "%s%s%s", what, *tail ? "; its log ends: " : "", tail);
+}
+
+static void start_failed(Instance *i, bool gave_up)
+{
+	char failure[REASON_SIZE];
+	ServerPhase phase;
+
+	/* It gave way to one that an earlier life of ours had started meanwhile. */
+	if (!gave_up && server_look(i, &phase)) {
+		await_found(i);
+		return;
+	}
+	last_words(i, failure,
+		   gave_up ? "the server was not ready in time" : "the server ended while starting");
+	task_end(i, failure);
+}
+
+static void on_server_end(void *arg, int status)
+{
+	Instance *i = arg;
+	char words[REASON_SIZE];
+	bool was_starting = i->notify != NULL, gave_up = i->given_up;
+
+	log_info("a server ended: compute=%s pid=%d status=%d", i->id, (int)process_pid(i->server),
+		 status);
+	process_free(i->server);
+	i->server = NULL;
+	i->ready = false;
+	stop_listening(i);
+	timer_stop(&i->deadline);
+	switch (i->task) {
+	case TASK_NONE:
+		last_words(i, words, "the server ended by itself");
+		i->on_end(i->arg, words);
+		break;
+	case TASK_START:
+		if (was_starting)
+			start_failed(i, gave_up);
+		else if (!timer_is_armed(&i->answer))
+			launch(i); /* it was stopping when we wanted to start it */
+		break;
+	case TASK_STOP:
+		task_end(i, "");
+		break;
+	case TASK_DESTROY:
+		folder_destroy(i);
+		break;
+	default:
+		break; /* the answer to come will say that there is no server */
+	}
+}

@@ -1,0 +1,122 @@
+#include "fleet.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "controller.h"
+#include "reconcile.h"
+#include "sys/clock.h"
+
+/* What the store remembers, seen from a clock that never jumps. */
+static int64_t last_use_ms(const Compute *c)
+{
+	int64_t ago_ms = (wall_us() - c->last_activity) / 1000;
+
+	return clock_ms() - (ago_ms > 0 ? ago_ms : 0);
+}
+
+Unit *fleet_add(Controller *c, const Compute *compute)
+{
+	Unit *u = NEW(Unit);
+
+	u->controller = c;
+	u->compute = *compute;
+	u->activity.last_ms = last_use_ms(compute);
+	LIST_INIT(&u->waiters);
+	reconcile_attach(u);
+	HASH_ADD(hh, c->fleet.units, compute.id, strlen(u->compute.id), u);
+	return u;
+}
+
+void fleet_remove(Unit *u)
+{
+	HASH_DEL(u->controller->fleet.units, u);
+	reconcile_detach(u);
+	loop_bury(u->controller->loop, u, free);
+}
+
+Unit *fleet_compute(const Fleet *f, const char *id)
+{
+	Unit *u;
+
+	HASH_FIND_STR(f->units, id, u);
+	return u;
+}
+
+static Unit *oldest_of_project(const Fleet *f, const char *project_id)
+{
+	Unit *oldest = NULL;
+
+	for (Unit *u = f->units; u; u = u->hh.next) {
+		if (strcmp(u->compute.project_id, project_id) != 0)
+			continue;
+		if (!oldest || u->compute.created_at < oldest->compute.created_at)
+			oldest = u;
+	}
+	return oldest;
+}
+
+Unit *fleet_find(const Fleet *f, const char *id)
+{
+	Unit *u = fleet_compute(f, id);
+
+	return u ? u : oldest_of_project(f, id);
+}
+
+/* ---- projects ---------------------------------------------------------- */
+
+static ProjectEntry *find_project(const Fleet *f, const char *id)
+{
+	ProjectEntry *e;
+
+	HASH_FIND_STR(f->projects, id, e);
+	return e;
+}
+
+void fleet_set_project(Fleet *f, const Project *p)
+{
+	ProjectEntry *e = find_project(f, p->id);
+
+	if (!e) {
+		e = NEW(ProjectEntry);
+		text_copy(e->id, sizeof(e->id), p->id);
+		HASH_ADD_STR(f->projects, id, e);
+	}
+	e->settings = settings_of_project(p->config);
+}
+
+void fleet_forget_project(Fleet *f, const char *id)
+{
+	ProjectEntry *e = find_project(f, id);
+
+	if (!e)
+		return;
+	HASH_DEL(f->projects, e);
+	free(e);
+}
+
+bool fleet_has_project(const Fleet *f, const char *id)
+{
+	return find_project(f, id) != NULL;
+}
+
+ProjectSettings fleet_settings(const Fleet *f, const char *project_id)
+{
+	const ProjectEntry *e = find_project(f, project_id);
+
+	return e ? e->settings : settings_of_project("{}");
+}
+
+/* ---- units ------------------------------------------------------------- */
+
+int64_t unit_last_activity(const Unit *u)
+{
+	return wall_us() - (clock_ms() - u->activity.last_ms) * 1000;
+}
+
+bool unit_is_serving(const Unit *u)
+{
+	return u->compute.state == COMPUTE_ACTIVE && u->observed;
+}

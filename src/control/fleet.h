@@ -1,0 +1,74 @@
+/*
+ * All computes and projects, by id, as this process knows them.
+ *
+ * A Unit is one compute: its record as the store has it, its driver's instance,
+ * what is wished of it and who waits for it.
+ */
+#ifndef CONTROL_FLEET_H
+#define CONTROL_FLEET_H
+
+#include <sys/queue.h>
+#include <uthash.h>
+
+#include "activity.h"
+#include "driver/driver.h"
+#include "gate.h"
+#include "lifecycle.h"
+#include "probe.h"
+#include "record.h"
+#include "settings.h"
+
+typedef struct Controller Controller;
+typedef struct Waiter Waiter;
+
+typedef struct Unit {
+	Controller *controller;
+	Compute compute;
+	Instance *instance;
+	Activity activity;
+
+	/* Wishes, until they are fulfilled. */
+	bool wanted, unwanted, doomed;
+	char reason[REASON_SIZE]; /* of the last wish */
+	LIST_HEAD(, Waiter) waiters;
+
+	/* What is being done. */
+	bool busy;     /* store or driver has not answered yet */
+	bool observed; /* its server is known to be alive */
+	bool drained;
+	Probe *idle_probe, *drain_probe;
+	int64_t drain_until_ms;
+	Timer drain, retry;
+	Ticket ticket;
+	UT_hash_handle hh;
+} Unit;
+
+typedef struct ProjectEntry {
+	char id[ID_SIZE];
+	ProjectSettings settings;
+	UT_hash_handle hh;
+} ProjectEntry;
+
+typedef struct Fleet {
+	Unit *units;
+	ProjectEntry *projects;
+} Fleet;
+
+Unit *fleet_add(Controller *c, const Compute *compute);
+void fleet_remove(Unit *u); /* at the end of the turn */
+
+/* By a compute's id, or by a project's: then its oldest compute. NULL if there is none. */
+Unit *fleet_find(const Fleet *f, const char *id);
+Unit *fleet_compute(const Fleet *f, const char *id);
+
+/* Remembers what a project wants of its computes. */
+void fleet_set_project(Fleet *f, const Project *p);
+void fleet_forget_project(Fleet *f, const char *id);
+bool fleet_has_project(const Fleet *f, const char *id);
+ProjectSettings fleet_settings(const Fleet *f, const char *project_id);
+
+/* When it was last used, in microseconds since 1970. */
+int64_t unit_last_activity(const Unit *u);
+bool unit_is_serving(const Unit *u); /* active, and its server is alive */
+
+#endif

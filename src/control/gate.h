@@ -1,0 +1,32 @@
+/*
+ * How many computes may be starting at once: the others wait their turn, first
+ * come, first served, so that a crowd of wakes is not slower than one after the other.
+ */
+#ifndef CONTROL_GATE_H
+#define CONTROL_GATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/queue.h>
+
+typedef struct Ticket {
+	enum { TICKET_NONE, TICKET_WAITS, TICKET_IN } state;
+	void (*on_turn)(void *arg);
+	void *arg;
+	TAILQ_ENTRY(Ticket) link;
+} Ticket;
+
+typedef struct Gate {
+	int limit, used;
+	TAILQ_HEAD(, Ticket) queue;
+} Gate;
+
+void gate_init(Gate *g, int limit);
+
+/* True if the ticket is in; else on_turn() is called when it is. Asking again changes nothing. */
+bool gate_enter(Gate *g, Ticket *t, void (*on_turn)(void *arg), void *arg);
+
+/* Leaves, or waits no more; whoever is next gets in. */
+void gate_leave(Gate *g, Ticket *t);
+
+#endif

@@ -1,0 +1,33 @@
+#include "heartbeat.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "controller.h"
+#include "sys/log.h"
+
+static void on_written(void *arg, const StoreRows *rows, const Fault *why)
+{
+	(void)arg, (void)rows;
+	if (why)
+		log_warning("could not write the heartbeat: error=\"%s\"", why->detail);
+}
+
+void heartbeat(void *controller)
+{
+	Controller *c = controller;
+	Heartbeat *beats = mem_new(HASH_COUNT(c->fleet.units), sizeof(*beats));
+	int n = 0;
+
+	for (const Unit *u = c->fleet.units; u; u = u->hh.next) {
+		if (!unit_is_serving(u))
+			continue;
+		text_copy(beats[n].compute_id, ID_SIZE, u->compute.id);
+		beats[n++].last_activity = unit_last_activity(u);
+	}
+	if (n > 0)
+		c->store->ops->heartbeat(c->store, beats, n, (StoreCall){on_written, c});
+	free(beats);
+	timer_arm(&c->heartbeat, HEARTBEAT_MS);
+}

@@ -1,0 +1,44 @@
+/*
+ * The life of a compute: which changes of state there may be, what has to be
+ * done in each state, and which changes begin and end metered time.
+ *
+ * Pure.  The reconciler does what is decided here; the store refuses what is
+ * not allowed here.
+ */
+#ifndef CONTROL_LIFECYCLE_H
+#define CONTROL_LIFECYCLE_H
+
+#include "record.h"
+
+typedef enum Step {
+	STEP_NONE,
+	/* Changes of state that somebody asked for. */
+	STEP_RESUME,
+	STEP_SUSPEND,
+	STEP_DOOM,
+	/* What a state says has to be done. */
+	STEP_CREATE,  /* make its folder */
+	STEP_OBSERVE, /* find the server that was running when we last knew */
+	STEP_START,
+	STEP_DRAIN, /* let open transactions end */
+	STEP_STOP,
+	STEP_DESTROY,
+} Step;
+
+/* What the control process knows beside the state. */
+typedef struct LifeFacts {
+	bool wanted;   /* somebody waits for it to be active */
+	bool unwanted; /* somebody asked for it to be suspended */
+	bool doomed;   /* somebody asked for it to be deleted */
+	bool observed; /* this process saw its server alive */
+	bool drained;  /* nothing is open on it any more, or nobody waits for that */
+} LifeFacts;
+
+Step lifecycle_next(ComputeState state, const LifeFacts *facts);
+
+bool lifecycle_allows(ComputeState from, ComputeState to);
+
+/* Metered from the moment it is ready to the decision to suspend. */
+bool lifecycle_is_metered(ComputeState state);
+
+#endif

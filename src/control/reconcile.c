@@ -1,0 +1,373 @@
+#include "reconcile.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "controller.h"
+#include "drain.h"
+#include "idle.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+#include "wait.h"
+
+#define RETRY_MS 1000
+
+static void on_retry(void *arg)
+{
+	reconcile(arg);
+}
+
+/* ---- changing state ---------------------------------------------------- */
+
+static void set_reason(Unit *u, const char *reason)
+{
+	text_copy(u->reason, sizeof(u->reason), reason);
+}
+
+static void forget_wishes(Unit *u, ComputeState to)
+{
+	if (to == COMPUTE_RESUMING)
+		u->wanted = false;
+	if (to == COMPUTE_SUSPENDING || to == COMPUTE_SUSPENDED)
+		u->unwanted = false;
+	if (to == COMPUTE_SUSPENDED || to == COMPUTE_DESTROYING)
+		u->drained = false;
+	if (to != COMPUTE_ACTIVE && to != COMPUTE_SUSPENDING)
+		u->observed = false;
+	if (to != COMPUTE_RESUMING)
+		gate_leave(&u->controller->starts, &u->ticket);
+	if (to != COMPUTE_SUSPENDING)
+		drain_stop(u);
+	idle_stop(u);
+}
+
+void reconcile_changed(Unit *u, const Compute *now)
+{
+	ComputeState before = u->compute.state;
+
+	u->compute = *now;
+	if (now->state != before) {
+		log_info("compute is now %s: compute=%s project=%s was=%s generation=%lld reason=\"%s\"",
+			 compute_state_word(now->state), now->id, now->project_id,
+			 compute_state_word(before), (long long)now->generation, u->reason);
+		forget_wishes(u, now->state);
+		wait_check(u);
+	}
+	if (now->state == COMPUTE_GONE)
+		fleet_remove(u);
+	else
+		reconcile(u);
+}
+
+static void on_reloaded(void *arg, const StoreRows *rows, const Fault *why)
+{
+	Unit *u = arg;
+	Compute gone = u->compute;
+
+	u->busy = false;
+	if (!why) {
+		reconcile_changed(u, &rows->computes[0]);
+	} else if (why->code == FAULT_NOT_FOUND) {
+		gone.state = COMPUTE_GONE;
+		reconcile_changed(u, &gone);
+	} else {
+		timer_arm(&u->retry, RETRY_MS);
+	}
+}
+
+static void on_moved(void *arg, const StoreRows *rows, const Fault *why)
+{
+	Unit *u = arg;
+	Store *store = u->controller->store;
+
+	u->busy = false;
+	if (!why) {
+		reconcile_changed(u, &rows->computes[0]);
+	} else if (why->code == FAULT_BUSY) {
+		u->busy = true;
+		store->ops->compute_get(store, u->compute.id, (StoreCall){on_reloaded, u});
+	} else {
+		log_error("could not change a compute's state, trying again: compute=%s error=\"%s\"",
+			  u->compute.id, why->detail);
+		timer_arm(&u->retry, RETRY_MS);
+	}
+}
+
+/* Fills in what is the same for every change. */
+static Move move_of(const Unit *u, ComputeState to, const char *reason)
+{
+	Move m = {.from = u->compute.state, .to = to, .generation = u->compute.generation};
+
+	text_copy(m.compute_id, sizeof(m.compute_id), u->compute.id);
+	text_copy(m.reason, sizeof(m.reason), reason);
+	return m;
+}
+
+static void move(Unit *u, const Move *m)
+{
+	Store *store = u->controller->store;
+
+	u->busy = true;
+	set_reason(u, m->reason);
+	store->ops->compute_move(store, m, (StoreCall){on_moved, u});
+}
+
+static void move_to(Unit *u, ComputeState to, const char *reason)
+{
+	Move m = move_of(u, to, reason);
+
+	move(u, &m);
+}
+
+static void move_to_active(Unit *u, const Sight *sight)
+{
+	Move m = move_of(u, COMPUTE_ACTIVE, "its server is ready");
+
+	text_copy(m.incarnation, sizeof(m.incarnation), sight->incarnation);
+	text_copy(m.address, sizeof(m.address), sight->address);
+	u->observed = true;
+	activity_note(&u->activity, clock_ms());
+	move(u, &m);
+}
+
+/* The server goes on for a while, so it must still be found where it was. */
+static void move_to_suspending(Unit *u, bool unseen)
+{
+	Move m = move_of(u, COMPUTE_SUSPENDING, u->reason);
+
+	text_copy(m.incarnation, sizeof(m.incarnation), u->compute.incarnation);
+	text_copy(m.address, sizeof(m.address), u->compute.address);
+	m.unseen = unseen;
+	move(u, &m);
+}
+
+/* ---- what drivers answer ----------------------------------------------- */
+
+static void on_created(void *arg, const Sight *sight, const char *failure)
+{
+	Unit *u = arg;
+
+	(void)sight;
+	u->busy = false;
+	if (failure)
+		move_to(u, COMPUTE_DESTROYING, failure);
+	else
+		move_to(u, COMPUTE_SUSPENDED, "it was made");
+}
+
+static void on_started(void *arg, const Sight *sight, const char *failure)
+{
+	Unit *u = arg;
+
+	u->busy = false;
+	gate_leave(&u->controller->starts, &u->ticket);
+	if (failure)
+		move_to(u, COMPUTE_FAILED, failure);
+	else
+		move_to_active(u, sight);
+}
+
+/* After a restart: the same server as ever, another one, or none. */
+static void on_observed(void *arg, const Sight *sight, const char *failure)
+{
+	Unit *u = arg;
+	Move m = move_of(u, COMPUTE_SUSPENDED, "its server ended while nobody watched");
+
+	(void)failure;
+	u->busy = false;
+	if (!sight->running) {
+		m.unseen = true;
+		move(u, &m);
+		return;
+	}
+	if (strcmp(sight->incarnation, u->compute.incarnation) != 0) {
+		set_reason(u, "another server than the one that was started runs");
+		move_to_suspending(u, true);
+		return;
+	}
+	u->observed = true;
+	wait_check(u);
+	reconcile(u);
+}
+
+static void on_stopped(void *arg, const Sight *sight, const char *failure)
+{
+	Unit *u = arg;
+
+	(void)sight;
+	u->busy = false;
+	if (failure) {
+		log_error("could not stop a server, trying again: compute=%s error=\"%s\"",
+			  u->compute.id, failure);
+		timer_arm(&u->retry, RETRY_MS);
+		return;
+	}
+	move_to(u, COMPUTE_SUSPENDED, "its server has ended");
+}
+
+static void on_destroyed(void *arg, const Sight *sight, const char *failure)
+{
+	Unit *u = arg;
+
+	(void)sight;
+	u->busy = false;
+	if (failure) {
+		log_error("could not remove a compute, trying again: compute=%s error=\"%s\"",
+			  u->compute.id, failure);
+		timer_arm(&u->retry, RETRY_MS);
+		return;
+	}
+	move_to(u, COMPUTE_GONE, "its server and its data are gone");
+}
+
+/* Between two answers: a move that is under way will find out by itself. */
+static void on_ended(void *arg, const char *last_words)
+{
+	Unit *u = arg;
+
+	log_warning("a server ended by itself: compute=%s words=\"%s\"", u->compute.id, last_words);
+	u->observed = false;
+	if (!u->busy && u->compute.state == COMPUTE_ACTIVE)
+		move_to(u, COMPUTE_SUSPENDED, last_words);
+}
+
+/* ---- the steps --------------------------------------------------------- */
+
+static ServerOrder order_of(const Unit *u)
+{
+	const Controller *c = u->controller;
+	ProjectSettings project = fleet_settings(&c->fleet, u->compute.project_id);
+	ComputeSettings own = settings_of_compute(u->compute.config);
+	ServerOrder order = {.max_connections = project.max_connections,
+			     .memory = own.memory,
+			     .start_timeout_ms = conf_ms(c->conf->control.start_timeout)};
+
+	text_copy(order.verifier, sizeof(order.verifier), u->compute.verifier);
+	text_copy(order.control_password, sizeof(order.control_password),
+		  u->compute.control_password);
+	return order;
+}
+
+static void create(Unit *u)
+{
+	ServerOrder order = order_of(u);
+
+	u->busy = true;
+	u->controller->driver->ops->create(u->instance, &order, on_created);
+}
+
+static void on_turn(void *arg)
+{
+	reconcile(arg);
+}
+
+static void start(Unit *u)
+{
+	ServerOrder order = order_of(u);
+
+	if (!gate_enter(&u->controller->starts, &u->ticket, on_turn, u))
+		return;
+	u->busy = true;
+	u->controller->driver->ops->start(u->instance, &order, on_started);
+}
+
+static void do_step(Unit *u, Step step)
+{
+	const DriverOps *driver = u->controller->driver->ops;
+
+	switch (step) {
+	case STEP_NONE:
+		return;
+	case STEP_RESUME:
+		move_to(u, COMPUTE_RESUMING, u->wanted ? u->reason : "a client wants it");
+		return;
+	case STEP_SUSPEND:
+		move_to_suspending(u, false);
+		return;
+	case STEP_DOOM:
+		move_to(u, COMPUTE_DESTROYING, u->reason);
+		return;
+	case STEP_CREATE:
+		create(u);
+		return;
+	case STEP_START:
+		start(u);
+		return;
+	case STEP_DRAIN:
+		drain_start(u);
+		return;
+	case STEP_OBSERVE:
+		u->busy = true;
+		driver->observe(u->instance, on_observed);
+		return;
+	case STEP_STOP:
+		u->busy = true;
+		driver->stop(u->instance, STOP_FAST, on_stopped);
+		return;
+	case STEP_DESTROY:
+		u->busy = true;
+		driver->destroy(u->instance, on_destroyed);
+		return;
+	}
+}
+
+void reconcile(Unit *u)
+{
+	LifeFacts facts = {
+		.wanted = u->wanted || wait_is_wanted(u),
+		.unwanted = u->unwanted,
+		.doomed = u->doomed,
+		.observed = u->observed,
+		.drained = u->drained,
+	};
+
+	if (!u->busy && !timer_is_armed(&u->retry))
+		do_step(u, lifecycle_next(u->compute.state, &facts));
+}
+
+/* ---- wishes ------------------------------------------------------------ */
+
+void reconcile_resume(Unit *u, const char *reason)
+{
+	u->wanted = true;
+	set_reason(u, reason);
+	reconcile(u);
+}
+
+void reconcile_suspend(Unit *u, bool drain, const char *reason)
+{
+	u->unwanted = true;
+	u->drained = !drain;
+	set_reason(u, reason);
+	reconcile(u);
+}
+
+void reconcile_doom(Unit *u, const char *reason)
+{
+	u->doomed = true;
+	set_reason(u, reason);
+	reconcile(u);
+}
+
+/* ---- being there ------------------------------------------------------- */
+
+void reconcile_attach(Unit *u)
+{
+	Controller *c = u->controller;
+
+	u->instance = c->driver->ops->attach(c->driver, u->compute.id, u->compute.engine, on_ended, u);
+	timer_init(&u->retry, c->loop, on_retry, u);
+	drain_init(u);
+}
+
+void reconcile_detach(Unit *u)
+{
+	assert(!u->busy && LIST_EMPTY(&u->waiters));
+	timer_stop(&u->retry);
+	drain_stop(u);
+	idle_stop(u);
+	gate_leave(&u->controller->starts, &u->ticket);
+	u->controller->driver->ops->detach(u->instance);
+}

@@ -1,0 +1,43 @@
+/*
+ * What "config" of a project or a compute may hold: a JSON object whose members
+ * are declared once, in settings.def.
+ *
+ * Pure.  Checked when it comes in, kept as text, read again where it is used.
+ */
+#ifndef CONTROL_SETTINGS_H
+#define CONTROL_SETTINGS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/fault.h"
+
+typedef enum SettingsOf { SETTINGS_OF_PROJECT, SETTINGS_OF_COMPUTE } SettingsOf;
+
+typedef struct ProjectSettings {
+	int64_t idle_timeout_ms; /* -1: what the configuration file says; 0: never */
+	int max_connections;
+	int min_size, max_size; /* thousandths of a compute unit */
+} ProjectSettings;
+
+typedef struct ComputeSettings {
+	int cpu;	/* thousandths of a CPU, 0 if nobody said */
+	int64_t memory; /* bytes, 0 if nobody said */
+} ComputeSettings;
+
+/* FAULT_BAD_VALUE names the first member that is unknown or has a bad value. */
+bool settings_check(SettingsOf of, const json_t *config, Fault *why);
+
+/* Text that settings_check() passed. */
+ProjectSettings settings_of_project(const char *config);
+ComputeSettings settings_of_compute(const char *config);
+
+/* The members of `changes` in place of those of `config`; null removes one. A new reference. */
+json_t *settings_merge(const char *config, const json_t *changes);
+
+/* "250m", "0.5", 2 → thousandths; "256MB", "1Gi", 1048576 → bytes; -1 if it is neither. */
+int settings_cpu(const json_t *value);
+int64_t settings_bytes(const json_t *value);
+
+#endif

@@ -1,0 +1,127 @@
+#include "http.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+#define CONNECT_TIMEOUT_S 5L
+#define ANSWER_TIMEOUT_S  300L /* longer than a wake may take */
+#define ANSWER_MAX_BYTES  (64ul << 20)
+
+/* libcurl gives back fewer bytes than it was told as the sign to stop. */
+static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
+{
+	HttpAnswer *answer = arg;
+	size_t n = size * count;
+
+	if (n > ANSWER_MAX_BYTES - answer->n)
+		return 0;
+	answer->body = mem_grow(answer->body, answer->n + n + 1);
+	memcpy(answer->body + answer->n, bytes, n);
+	answer->n += n;
+	answer->body[answer->n] = 0;
+	return n;
+}
+
+typedef struct Progress {
+	const HttpRequest *request;
+	CURL *curl;
+} Progress;
+
+/* Called about once a second; says so on the terminal once it takes long. */
+static int on_progress(void *arg, curl_off_t down_all, curl_off_t down, curl_off_t up_all,
+		       curl_off_t up)
+{
+	const Progress *progress = arg;
+	double seconds = 0;
+
+	(void)down_all, (void)down, (void)up_all, (void)up;
+	curl_easy_getinfo(progress->curl, CURLINFO_TOTAL_TIME, &seconds);
+	if (seconds >= 1)
+		fprintf(stderr, "\r%s … %.0f s", progress->request->progress, seconds);
+	return 0;
+}
+
+static void end_progress(CURL *curl)
+{
+	double seconds = 0;
+
+	curl_easy_getinfo(curl, CURLINFO_TOTAL_TIME, &seconds);
+	if (seconds >= 1)
+		fputs("\r\033[K", stderr);
+}
+
+static struct curl_slist *headers_of(const HttpRequest *request)
+{
+	struct curl_slist *headers = NULL;
+	char line[600];
+
+	snprintf(line, sizeof(line), "Authorization: Bearer %s", request->token);
+	headers = curl_slist_append(headers, line);
+	if (request->body)
+		headers = curl_slist_append(headers, "Content-Type: application/json");
+	explicit_bzero(line, sizeof(line));
+	return headers;
+}
+
+/* Redirects are not followed: the token is for this host alone. */
+static void set_options(CURL *curl, const HttpRequest *request, HttpAnswer *answer,
+			struct curl_slist *headers)
+{
+	curl_easy_setopt(curl, CURLOPT_URL, request->url);
+	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(curl, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
+	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_TIMEOUT_S);
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+	if (request->body)
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
+}
+
+bool http_ask(const HttpRequest *request, HttpAnswer *answer, Fault *why)
+{
+	CURL *curl = curl_easy_init();
+	struct curl_slist *headers = headers_of(request);
+	char detail[CURL_ERROR_SIZE] = "";
+	Progress progress = {request, curl};
+	bool shows = request->progress && isatty(STDERR_FILENO);
+	long status = 0;
+	CURLcode code;
+
+	*answer = (HttpAnswer){.body = mem_text("")};
+	if (!curl)
+		return fault_set(why, FAULT_INTERNAL, "libcurl could not be started");
+	set_options(curl, request, answer, headers);
+	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
+	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, shows ? 0L : 1L);
+	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &progress);
+	code = curl_easy_perform(curl);
+	if (shows)
+		end_progress(curl);
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	answer->status = (int)status;
+	curl_slist_free_all(headers);
+	curl_easy_cleanup(curl);
+	if (code == CURLE_OK)
+		return true;
+	return fault_set(why, FAULT_CONTROL_PLANE, "could not ask %s: %s", request->url,
+			 *detail ? detail : curl_easy_strerror(code));
+}
+
+char *http_escape(const char *text)
+{
+	char *escaped = curl_easy_escape(NULL, text, 0);
+	char *ours = mem_text(escaped ? escaped : "");
+
+	curl_free(escaped);
+	return ours;
+}

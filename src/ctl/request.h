@@ -1,0 +1,11 @@
+/* A command line becomes a request, and its answer what is printed. */
+#ifndef CTL_REQUEST_H
+#define CTL_REQUEST_H
+
+#include "command.h"
+#include "setup.h"
+
+/* Asks and prints. False and *why if there was no answer or a refusal. */
+bool request_run(const Call *call, const Setup *setup, Fault *why);
+
+#endif

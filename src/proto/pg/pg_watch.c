@@ -1,0 +1,150 @@
+/*
+ * Following a logged-in PostgreSQL conversation.
+ *
+ * A frame is a type byte, a length that counts itself, and a body (PostgreSQL
+ * documentation, "Message Formats").  Exactly one ReadyForQuery answers every
+ * Query, FunctionCall and Sync, and its one byte of body is the transaction
+ * status, so counting those four messages tells when the session is at rest,
+ * however requests are pipelined.
+ *
+ * COPY FROM STDIN is the one exception: a compute that reads copy data swallows
+ * Syncs ("ignored, for the convenience of clients that do not know that the
+ * command was COPY").  CopyInResponse therefore takes back the Syncs that are
+ * already on their way, and none is counted until the client ends its data, or
+ * the compute fails.  A client that pipelined the end of its data too is followed as well.
+ */
+#include "pg.h"
+
+#define HEAD_SIZE        5
+#define READY_FRAME_SIZE 6
+
+/* Without a request under way, the data of a COPY that failed has come to its end. */
+static void saw_copy_end(Watch *w)
+{
+	w->copy_ended = !w->copy_in && (watch_unanswered(w) > 0 || w->executing);
+	w->copy_in = false;
+	w->syncs_after_copy = 0;
+}
+
+static void saw_request(Watch *w, uint8_t type)
+{
+	switch (type) {
+	case PG_QUERY:
+	case PG_FUNCTION_CALL:
+		w->unanswered_queries++;
+		w->requests++;
+		break;
+	case PG_EXECUTE:
+		w->executing = true;
+		break;
+	case PG_SYNC:
+		w->executing = false;
+		if (w->copy_in)
+			break;
+		w->unanswered_syncs++;
+		w->syncs_after_copy += w->copy_ended;
+		w->requests++;
+		break;
+	case PG_COPY_DONE:
+	case PG_COPY_FAIL:
+		saw_copy_end(w);
+		break;
+	case PG_TERMINATE:
+		w->terminated = true;
+		break;
+	}
+}
+
+static void saw_ready(Watch *w, uint8_t status)
+{
+	/* Requests are answered in order; which kind was first matters to nobody. */
+	if (w->unanswered_queries > 0)
+		w->unanswered_queries--;
+	else if (w->unanswered_syncs > 0)
+		w->unanswered_syncs--;
+	if (watch_unanswered(w) == 0)
+		w->copy_ended = false;
+	w->copy_in = false;
+	w->in_transaction = status != 'I';
+	if (!w->in_transaction)
+		w->transactions++;
+}
+
+static void saw_copy_in(Watch *w)
+{
+	w->unanswered_syncs = w->copy_ended ? w->syncs_after_copy : 0;
+	w->copy_in = !w->copy_ended;
+	w->copy_ended = false;
+}
+
+static void saw_answer(Watch *w, const uint8_t *head)
+{
+	switch (head[0]) {
+	case PG_READY_FOR_QUERY:
+		saw_ready(w, head[HEAD_SIZE]);
+		break;
+	case PG_COPY_IN_RESPONSE:
+		saw_copy_in(w);
+		break;
+	case PG_ERROR_RESPONSE:
+		w->copy_in = false;
+		break;
+	case PG_DATA_ROW:
+		w->rows++;
+		break;
+	}
+}
+
+/* ReadyForQuery's status byte is wanted, so it counts as part of the head. */
+static uint8_t head_size(Side from, uint8_t type)
+{
+	return from == SIDE_COMPUTE && type == PG_READY_FOR_QUERY ? READY_FRAME_SIZE : HEAD_SIZE;
+}
+
+static bool begin_frame(Watch *w, Side from, const uint8_t *head, uint8_t size, Fault *why)
+{
+	uint32_t length = get_u32(head + 1);
+
+	if (length < 4 || length > INT32_MAX || length + 1 < size)
+		return fault_set(why, FAULT_BAD_MESSAGE, "message 0x%02x claims a length of %u",
+				 head[0], length);
+	w->cursor[from].left = length + 1 - size;
+	w->cursor[from].have = 0;
+	if (from == SIDE_CLIENT)
+		saw_request(w, head[0]);
+	else
+		saw_answer(w, head);
+	return true;
+}
+
+/* A head that lies whole in the bytes is read where it is; others are gathered. */
+static bool read_head(Watch *w, Side from, Span *bytes, Fault *why)
+{
+	FrameCursor *c = &w->cursor[from];
+	uint8_t size = head_size(from, c->have > 0 ? c->head[0] : bytes->at[0]);
+
+	if (c->have == 0 && bytes->n >= size) {
+		const uint8_t *head = bytes->at;
+
+		*bytes = span_skip(*bytes, size);
+		return begin_frame(w, from, head, size, why);
+	}
+	c->head[c->have++] = *bytes->at;
+	*bytes = span_skip(*bytes, 1);
+	return c->have < size || begin_frame(w, from, c->head, size, why);
+}
+
+bool pg_watch(Watch *w, Side from, Span bytes, Fault *why)
+{
+	FrameCursor *c = &w->cursor[from];
+
+	while (bytes.n > 0) {
+		size_t n = bytes.n < c->left ? bytes.n : c->left;
+
+		c->left -= (uint32_t)n;
+		bytes = span_skip(bytes, n);
+		if (bytes.n > 0 && !read_head(w, from, &bytes, why))
+			return false;
+	}
+	return true;
+}

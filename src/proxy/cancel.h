@@ -1,0 +1,32 @@
+/*
+ * Delivering cancel requests to computes.
+ *
+ * While a cancel is on its way the session's slot says so, and its worker holds
+ * the session's requests back: a cancel can hit only what was running when it
+ * was asked for, never the query after it.  It has arrived when the compute has
+ * closed the connection on which it was sent.
+ */
+#ifndef PROXY_CANCEL_H
+#define PROXY_CANCEL_H
+
+#include "session.h"
+
+typedef struct Canceller Canceller;
+
+/*
+ * Sends a cancel with that key to that address; calls on_done, if it is not NULL,
+ * when the compute has closed the connection, or it failed, or the time is over.
+ */
+Canceller *cancel_send(Worker *w, const CancelKey *key, const Address *to, int64_t timeout_ms,
+		       void (*on_done)(void *arg), void *arg);
+
+/* on_done will not be called; the cancel goes its way. */
+void cancel_forget(Canceller *c);
+
+/* The client of this session has vanished in the middle of a request: nobody waits for the end. */
+void cancel_abandoned(Session *s);
+
+/* The key and address that a slot has for its compute; false if there is none. */
+bool cancel_target(const SlotInfo *info, CancelKey *key, Address *to);
+
+#endif

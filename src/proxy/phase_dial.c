@@ -1,0 +1,250 @@
+/*
+ * dial: a connection to the compute.
+ *
+ * Every address of every host is tried in turn.  If none answers, an address
+ * that came from the cache is forgotten and the wake asked once more; anything
+ * else is tried again after a pause, until wake_timeout is over, because a
+ * compute that is just starting refuses at first.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "phases.h"
+#include "sys/clock.h"
+#include "sys/dial.h"
+#include "sys/log.h"
+#include "wake.h"
+#include "worker.h"
+
+#define PAUSE_MOST_MS 2000
+
+typedef struct Dialling {
+	Session *session;
+	Dial dial;
+	Lookup *lookup;
+	Timer pause;
+	int hosts_left, host; /* of the entry; a woken compute has one address */
+	Address addresses[RESOLVE_MAX];
+	int n, at;
+	Fault last;
+} Dialling;
+
+static void next_host(Dialling *d);
+
+static void begin_round(Dialling *d)
+{
+	const Database *entry = d->session->arrival->database;
+
+	d->hosts_left = entry->wake ? 1 : entry->n_hosts;
+	d->host = 0;
+	if (entry->round_robin && entry->n_hosts > 1)
+		d->host = (int)(d->session->worker->next_host++ % (uint32_t)entry->n_hosts);
+	next_host(d);
+}
+
+static int64_t pause_ms(const Session *s)
+{
+	int64_t ms = conf_ms(s->conf->reveille.server_login_retry);
+
+	for (int i = 1; i < s->arrival->attempts && ms < PAUSE_MOST_MS; i++)
+		ms *= 2;
+	return ms < PAUSE_MOST_MS ? ms : PAUSE_MOST_MS;
+}
+
+static void try_again_later(Session *s, const Fault *why)
+{
+	Dialling *d = s->work;
+
+	s->arrival->last = *why;
+	s->arrival->attempts++;
+	timer_arm(&d->pause, pause_ms(s));
+}
+
+/* No address answered. */
+static void failed(Dialling *d)
+{
+	Session *s = d->session;
+	Arrival *a = s->arrival;
+
+	if (s->route && a->from_cache && !a->woken_again) {
+		a->woken_again = true;
+		wake_forget(s->route, a->address);
+		session_advance(s, PHASE_wake);
+		return;
+	}
+	try_again_later(s, &d->last);
+}
+
+static void next_address(Dialling *d)
+{
+	int64_t ms = conf_ms(d->session->conf->reveille.server_connect_timeout);
+
+	if (d->at < d->n)
+		dial_start(&d->dial, &d->addresses[d->at], ms);
+	else
+		next_host(d);
+}
+
+static void on_resolved(void *arg, const Address *addresses, int n, const char *error)
+{
+	Dialling *d = arg;
+
+	d->lookup = NULL;
+	d->at = 0;
+	d->n = n;
+	for (int i = 0; i < n; i++)
+		d->addresses[i] = addresses[i];
+	if (n == 0)
+		fault_set(&d->last, FAULT_DIAL_FAILED,
+			  "the address of compute \"%s\" could not be looked up: %s",
+			  d->session->arrival->compute, error);
+	next_address(d);
+}
+
+/* A folder stands for the socket that PostgreSQL makes in it, as in libpq. */
+static bool literal_of(Address *out, const char *host, int port, bool is_folder)
+{
+	char path[200];
+
+	if (!is_folder || (*host != '/' && *host != '@'))
+		return address_of_literal(out, host, port);
+	snprintf(path, sizeof(path), "%s/.s.PGSQL.%d", host, port);
+	return address_of_literal(out, path, 0);
+}
+
+static void look_up(Dialling *d, const char *host, int port, bool is_folder)
+{
+	d->at = d->n = 0;
+	if (literal_of(&d->addresses[0], host, port, is_folder)) {
+		d->n = 1;
+		next_address(d);
+		return;
+	}
+	d->lookup = resolve(d->session->worker->resolver, host, port, on_resolved, d);
+}
+
+static void next_host(Dialling *d)
+{
+	const Arrival *a = d->session->arrival;
+	const Database *entry = a->database;
+	char host[ROUTE_ADDRESS_SIZE];
+	int port;
+
+	if (d->hosts_left == 0) {
+		failed(d);
+		return;
+	}
+	d->hosts_left--;
+	if (entry->wake) {
+		address_split(a->address, host, sizeof(host), &port);
+		look_up(d, host, port, false);
+		return;
+	}
+	look_up(d, entry->hosts[d->host++ % entry->n_hosts], entry->port, true);
+}
+
+static void note_failure(Dialling *d, int error)
+{
+	char where[ADDRESS_TEXT_MAX];
+
+	address_print(&d->addresses[d->at], where, sizeof(where));
+	fault_set(&d->last, FAULT_DIAL_FAILED, "could not connect to compute \"%s\": %s",
+		  d->session->arrival->compute, strerror(error));
+	log_debug("dial failed: session=%llu address=%s error=\"%s\"",
+		  (unsigned long long)d->session->id, where, strerror(error));
+}
+
+static void on_compute(void *arg, StreamEvent what)
+{
+	session_event(arg, (Event)(EVENT_COMPUTE_READABLE + (int)what));
+}
+
+static void on_dialled(void *arg, int fd, int error)
+{
+	Dialling *d = arg;
+	Session *s = d->session;
+
+	if (fd == -1) {
+		note_failure(d, error);
+		d->at++;
+		next_address(d);
+		return;
+	}
+	s->arrival->peer = d->addresses[d->at];
+	stream_open(&s->compute.stream, s->worker->loop, fd, on_compute, s);
+	session_tune(s, &s->compute.stream);
+	session_advance(s, PHASE_login);
+}
+
+static void on_pause_over(void *arg)
+{
+	begin_round(arg);
+}
+
+void phase_dial_enter(Session *s)
+{
+	Dialling *d = NEW(Dialling);
+
+	s->work = d;
+	d->session = s;
+	dial_init(&d->dial, s->worker->loop, on_dialled, d);
+	timer_init(&d->pause, s->worker->loop, on_pause_over, d);
+	arrival_pause_login(s->arrival, s->conf);
+	session_deadline(s, s->arrival->wake_until_ms - clock_ms());
+	if (s->arrival->last.code)
+		timer_arm(&d->pause, pause_ms(s));
+	else
+		begin_round(d);
+}
+
+void dial_again(Session *s, const Fault *why)
+{
+	stream_close(&s->compute.stream);
+	buf_free(&s->compute.in);
+	s->arrival->last = *why;
+	s->arrival->attempts++;
+	session_advance(s, PHASE_dial);
+}
+
+static void too_late(Session *s)
+{
+	const Dialling *d = s->work;
+	const Fault *last = s->arrival->last.code ? &s->arrival->last : &d->last;
+	Fault why;
+
+	fault_set(&why, FAULT_WAKE_TIMEOUT,
+		  "compute \"%s\" did not accept a connection within wake_timeout; last: %.120s",
+		  s->arrival->compute, last->code ? last->detail : "no answer");
+	session_refuse(s, &why);
+}
+
+void phase_dial_event(Session *s, Event e)
+{
+	switch (e) {
+	case EVENT_CLIENT_READABLE:
+		session_read_ahead(s);
+		break;
+	case EVENT_CLIENT_BROKEN:
+		session_hung_up(s);
+		break;
+	case EVENT_DEADLINE:
+		too_late(s);
+		break;
+	default:
+		break;
+	}
+}
+
+void phase_dial_leave(Session *s)
+{
+	Dialling *d = s->work;
+
+	dial_stop(&d->dial);
+	timer_stop(&d->pause);
+	if (d->lookup)
+		resolve_cancel(d->lookup);
+	s->work = NULL;
+	loop_bury(s->worker->loop, d, free);
+}

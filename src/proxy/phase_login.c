@@ -1,0 +1,189 @@
+/*
+ * login: the compute accepts the session, or says why not.
+ *
+ * Whatever it asks of the client is passed on, and the answers back, so that
+ * passwords are nobody's business but theirs.  The client has what is left of
+ * client_login_timeout.
+ */
+#include "account.h"
+#include "base/text.h"
+#include "phases.h"
+#include "sys/clock.h"
+#include "worker.h"
+
+#define COMPUTE_IN_MAX (2 * 65536)
+
+static void compute_lost(Session *s)
+{
+	Fault why;
+
+	fault_set(&why, FAULT_COMPUTE_GONE, "compute \"%s\" closed the connection during login",
+		  s->arrival->compute);
+	if (s->arrival->login.heard)
+		session_refuse(s, &why);
+	else
+		dial_again(s, &why); /* it is starting, or stopping */
+}
+
+/* What the client said goes to the compute, and is followed on the way. */
+static void forward(Session *s)
+{
+	Leg *client = &s->client;
+	Fault why;
+
+	if (buf_size(&client->in) == 0)
+		return;
+	if (!s->proto->watch(&s->watch, SIDE_CLIENT, buf_span(&client->in), &why)) {
+		session_refuse(s, &why);
+		return;
+	}
+	if (!stream_send(&s->compute.stream, buf_span(&client->in))) {
+		compute_lost(s);
+		return;
+	}
+	buf_free(&client->in);
+	stream_read_on(&client->stream);
+}
+
+void phase_login_enter(Session *s)
+{
+	Arrival *a = s->arrival;
+	Buf packet = {0};
+
+	stat_add(&s->worker->cell->stats.computes_login, 1);
+	a->ready_us = clock_us();
+	a->login_since_ms = a->ready_us / 1000;
+	session_deadline(s, a->login_left_ms);
+	if (!a->negotiated)
+		s->proto->negotiate(&a->hello.startup, &packet);
+	a->negotiated = true;
+	if (buf_size(&packet) > 0)
+		stream_send(&s->client.stream, buf_span(&packet));
+	buf_free(&packet);
+	a->login.connect_query = a->database->connect_query;
+	s->proto->begin(&a->hello.startup, &packet);
+	stream_read_on(&s->compute.stream);
+	if (stream_send(&s->compute.stream, buf_span(&packet)))
+		forward(s);
+	else
+		compute_lost(s);
+	buf_free(&packet);
+}
+
+static void send_both(Session *s, Buf *to_client, Buf *to_compute)
+{
+	/* A leg that breaks here is heard of by its own event. */
+	if (buf_size(to_client) > 0)
+		stream_send(&s->client.stream, buf_span(to_client));
+	if (buf_size(to_compute) > 0)
+		stream_send(&s->compute.stream, buf_span(to_compute));
+	buf_free(to_client);
+	buf_free(to_compute);
+}
+
+static void publish_compute(Session *s)
+{
+	const Arrival *a = s->arrival;
+	const CancelKey *key = &a->login.theirs;
+	SlotInfo info;
+
+	session_slot_info(s, &info);
+	info.compute_pid = key->pid;
+	info.compute_secret_size = key->secret_size;
+	memcpy(info.compute_secret, key->secret, sizeof(info.compute_secret));
+	memcpy(info.address, &a->peer.at, sizeof(info.address));
+	info.address_size = a->peer.size;
+	session_publish(s, &info);
+}
+
+static void refused(Session *s)
+{
+	text_copy(s->sqlstate, sizeof(s->sqlstate), s->arrival->login.refusal);
+	session_end(s, "the compute refused the login");
+}
+
+static void act(Session *s, LoginVerdict verdict, const Fault *why)
+{
+	switch (verdict) {
+	case LOGIN_MORE:
+		break;
+	case LOGIN_READY:
+		publish_compute(s);
+		session_advance(s, PHASE_relay);
+		break;
+	case LOGIN_NOT_YET:
+		dial_again(s, why);
+		break;
+	case LOGIN_ENDED:
+		refused(s);
+		break;
+	case LOGIN_FAULT:
+		session_refuse(s, why);
+		break;
+	}
+}
+
+static void receive(Session *s)
+{
+	Worker *w = s->worker;
+	Buf to_client = {0}, to_compute = {0};
+	LoginVerdict verdict;
+	Fault why;
+	ssize_t n = stream_recv(&s->compute.stream, w->buf, w->buf_size);
+
+	if (n == STREAM_AGAIN)
+		return;
+	if (n <= 0) {
+		compute_lost(s);
+		return;
+	}
+	s->received_compute += (uint64_t)n;
+	buf_append(&s->compute.in, (Span){w->buf, (size_t)n});
+	verdict = s->proto->login(&s->arrival->login, &s->compute.in, &to_client, &to_compute, &why);
+	if (buf_size(&to_client) > 0 && verdict != LOGIN_NOT_YET)
+		s->arrival->login.heard = true;
+	send_both(s, &to_client, &to_compute);
+	act(s, verdict, &why);
+}
+
+static void too_late(Session *s)
+{
+	Fault why;
+
+	fault_set(&why, FAULT_LOGIN_TIMEOUT, "the login did not end within client_login_timeout");
+	session_refuse(s, &why);
+}
+
+void phase_login_event(Session *s, Event e)
+{
+	switch (e) {
+	case EVENT_CLIENT_READABLE:
+		session_read_ahead(s);
+		if (session_is_in(s, PHASE_login))
+			forward(s);
+		break;
+	case EVENT_COMPUTE_READABLE:
+		receive(s);
+		break;
+	case EVENT_CLIENT_BROKEN:
+		session_hung_up(s);
+		break;
+	case EVENT_COMPUTE_BROKEN:
+		compute_lost(s);
+		break;
+	case EVENT_DEADLINE:
+		too_late(s);
+		break;
+	default:
+		break;
+	}
+}
+
+void phase_login_leave(Session *s)
+{
+	Arrival *a = s->arrival;
+
+	stat_sub(&s->worker->cell->stats.computes_login, 1);
+	timer_stop(&s->deadline);
+	a->login_left_ms -= clock_ms() - a->login_since_ms;
+}

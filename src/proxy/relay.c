@@ -1,0 +1,172 @@
+/*
+ * The hot path.  A request costs a receive and a send, its answer the same, and
+ * nothing else: no clock, no timer, no memory, no change of events.
+ *
+ * What is received lies in the worker's one buffer, is shown to the Watch, and
+ * is sent on at once.  What the other side does not take is kept by its stream,
+ * and nothing more is read until that is gone: a slow reader stops its writer.
+ */
+#include "relay.h"
+
+#include "cancel.h"
+#include "phases.h"
+#include "worker.h"
+
+#define ROUNDS 8 /* full buffers in a row before others have their turn */
+
+static Leg *leg_of(Session *s, Side side)
+{
+	return side == SIDE_CLIENT ? &s->client : &s->compute;
+}
+
+/* What the supervisor, the monitor and SHOW can see without asking us. */
+static void show_work(Session *s)
+{
+	SlotHead *head = &s->worker->shared->heads[s->slot];
+
+	atomic_store_explicit(&head->at_work, watch_unanswered(&s->watch) > 0 || s->watch.in_transaction,
+			      memory_order_relaxed);
+	atomic_store_explicit(&head->transactions, s->watch.transactions, memory_order_relaxed);
+}
+
+static void count(Session *s, Side from, size_t n, const Watch *before)
+{
+	Stats *stats = &s->worker->cell->stats;
+
+	if (from == SIDE_CLIENT) {
+		s->received_client += n;
+		stat_add(&stats->received_client, n);
+		stat_add(&stats->sent_compute, n);
+		stat_add(&stats->queries, s->watch.requests - before->requests);
+	} else {
+		s->received_compute += n;
+		stat_add(&stats->received_compute, n);
+		stat_add(&stats->sent_client, n);
+		stat_add(&stats->transactions, s->watch.transactions - before->transactions);
+	}
+}
+
+/* A compute that was still working for a client who vanished is told to stop. */
+static void client_gone(Session *s)
+{
+	s->client_left = true;
+	if (s->watch.terminated) {
+		/* It said goodbye: the compute finishes what was asked, and closes. */
+		stream_read_off(&s->client.stream);
+		return;
+	}
+	if (watch_unanswered(&s->watch) > 0)
+		cancel_abandoned(s);
+	session_end(s, "the client closed");
+}
+
+void relay_lost(Session *s, Side side)
+{
+	if (side == SIDE_CLIENT)
+		client_gone(s);
+	else
+		session_end(s, s->watch.terminated ? "the client closed" : "the compute closed");
+}
+
+/* A compute that takes no more may still have said why: it is read to its end first. */
+static void not_taken(Session *s, Side to)
+{
+	if (to == SIDE_COMPUTE)
+		stream_read_off(&s->client.stream);
+	else
+		client_gone(s);
+}
+
+/* Words of our own fit only between two messages of the compute. */
+void relay_refuse(Session *s, const Fault *why)
+{
+	if (watch_at_frame_end(&s->watch, SIDE_COMPUTE))
+		session_refuse(s, why);
+	else
+		session_end(s, fault_info(why->code)->text);
+}
+
+/* Shows, counts and sends. False if the session has ended. */
+static bool pass(Session *s, Side from, Span bytes)
+{
+	Watch before = s->watch;
+	Fault why;
+
+	if (!s->proto->watch(&s->watch, from, bytes, &why)) {
+		relay_refuse(s, &why);
+		return false;
+	}
+	count(s, from, bytes.n, &before);
+	show_work(s);
+	if (stream_send(&leg_of(s, side_other(from))->stream, bytes))
+		return true;
+	not_taken(s, side_other(from));
+	return false;
+}
+
+static bool is_held(Session *s, Side from)
+{
+	const SlotHead *head = &s->worker->shared->heads[s->slot];
+
+	if (from == SIDE_COMPUTE || atomic_load_explicit(&head->canceller, memory_order_acquire) == 0)
+		return false;
+	s->held = true;
+	session_wait(s, true);
+	stream_read_off(&s->client.stream);
+	relay_look_at_cancel(s); /* it may have ended before we were on the list */
+	return s->held;
+}
+
+void relay_look_at_cancel(Session *s)
+{
+	if (!s->held || atomic_load(&s->worker->shared->heads[s->slot].canceller) != 0)
+		return;
+	s->held = false;
+	session_wait(s, false);
+	if (buf_size(&s->compute.stream.out) == 0)
+		stream_read_on(&s->client.stream);
+}
+
+void relay_pump(Session *s, Side from)
+{
+	Worker *w = s->worker;
+	Stream *in = &leg_of(s, from)->stream, *out = &leg_of(s, side_other(from))->stream;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		ssize_t n;
+
+		if (is_held(s, from))
+			return;
+		n = stream_recv(in, w->buf, w->buf_size);
+		if (n == STREAM_AGAIN)
+			return;
+		if (n <= 0) {
+			relay_lost(s, from);
+			return;
+		}
+		if (!pass(s, from, (Span){w->buf, (size_t)n}))
+			return;
+		if (buf_size(&out->out) > 0) {
+			stream_read_off(in);
+			return;
+		}
+		if ((size_t)n < w->buf_size)
+			return;
+	}
+}
+
+void relay_drained(Session *s, Side to)
+{
+	Side from = side_other(to);
+
+	if (from == SIDE_CLIENT && (s->held || s->watch.terminated))
+		return;
+	stream_read_on(&leg_of(s, from)->stream);
+}
+
+void relay_first(Session *s, Side from, Buf *bytes)
+{
+	if (buf_size(bytes) > 0)
+		pass(s, from, buf_span(bytes));
+	buf_free(bytes);
+}

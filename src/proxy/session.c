@@ -1,0 +1,242 @@
+#include "session.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "account.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "phases.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+#include "worker.h"
+
+#define READ_AHEAD_MAX 16384
+
+#define TO(name) | (1u << PHASE_##name)
+
+static const Phase phases[PHASE_COUNT] = {
+#define PHASE(id, to, gauge, waits) \
+	[PHASE_##id] = {#id, 0 to, phase_##id##_enter, phase_##id##_event, phase_##id##_leave, waits},
+#include "phases.def"
+#undef PHASE
+};
+
+static _Atomic uint64_t *gauge_of(Session *s)
+{
+	Stats *stats = &s->worker->cell->stats;
+
+	switch ((PhaseId)(s->phase - phases)) {
+#define PHASE(id, to, gauge, waits) \
+	case PHASE_##id:            \
+		return &stats->gauge;
+#include "phases.def"
+#undef PHASE
+	case PHASE_COUNT:
+		break;
+	}
+	abort();
+}
+
+bool session_is_in(const Session *s, PhaseId phase)
+{
+	return s->phase == &phases[phase];
+}
+
+void session_advance(Session *s, PhaseId next)
+{
+	assert(s->phase->next & (1u << next));
+	log_debug("phase session=%llu from=%s to=%s", (unsigned long long)s->id, s->phase->name,
+		  phases[next].name);
+	s->phase->leave(s);
+	stat_sub(gauge_of(s), 1);
+	s->phase = &phases[next];
+	stat_add(gauge_of(s), 1);
+	s->phase->enter(s);
+}
+
+void session_event(Session *s, Event e)
+{
+	s->phase->event(s, e);
+}
+
+static void on_client(void *arg, StreamEvent what)
+{
+	session_event(arg, (Event)(EVENT_CLIENT_READABLE + (int)what));
+}
+
+static void on_deadline(void *arg)
+{
+	session_event(arg, EVENT_DEADLINE);
+}
+
+void session_deadline(Session *s, int64_t ms)
+{
+	timer_arm(&s->deadline, ms > 0 ? ms : 0);
+}
+
+void session_wait(Session *s, bool on)
+{
+	if (on && !s->waiting)
+		TAILQ_INSERT_TAIL(&s->worker->waiters, s, waiters);
+	else if (!on && s->waiting)
+		TAILQ_REMOVE(&s->worker->waiters, s, waiters);
+	s->waiting = on;
+}
+
+static Arrival *new_arrival(Session *s, const Address *from)
+{
+	Arrival *a = NEW(Arrival);
+
+	a->accepted_us = clock_us();
+	a->login_left_ms = conf_ms(s->conf->reveille.client_login_timeout);
+	a->login_since_ms = a->accepted_us / 1000;
+	address_print(from, a->client, sizeof(a->client));
+	return a;
+}
+
+void session_tune(const Session *s, Stream *stream)
+{
+	KeepAlive keep = {.on = s->conf->reveille.tcp_keepalive,
+			  .count = s->conf->reveille.tcp_keepcnt,
+			  .idle_s = s->conf->reveille.tcp_keepidle,
+			  .interval_s = s->conf->reveille.tcp_keepintvl,
+			  .user_timeout_ms = s->conf->reveille.tcp_user_timeout};
+
+	stream_tune(stream, &keep);
+}
+
+void session_begin(Worker *w, int fd, const Address *from)
+{
+	Session *s = NEW(Session);
+
+	s->worker = w;
+	s->conf = conf_hold(w->conf);
+	s->proto = &proto_pg;
+	s->phase = &phases[PHASE_hello];
+	s->arrival = new_arrival(s, from);
+	s->id = atomic_fetch_add(&w->shared->next_session_id, 1) + 1;
+	s->since_us = wall_us();
+	s->slot = SLOT_NONE;
+	s->compute.stream.fd = -1;
+	timer_init(&s->deadline, w->loop, on_deadline, s);
+	stream_open(&s->client.stream, w->loop, fd, on_client, s);
+	session_tune(s, &s->client.stream);
+	TAILQ_INSERT_TAIL(&w->sessions, s, all);
+	worker_load(w, +1);
+	stat_add(&w->cell->stats.connections, 1);
+	stat_add(gauge_of(s), 1);
+	s->phase->enter(s);
+}
+
+void session_refuse(Session *s, const Fault *why)
+{
+	Buf message = {0};
+
+	account_refusal(s, why);
+	text_copy(s->sqlstate, sizeof(s->sqlstate), fault_info(why->code)->sqlstate);
+	s->proto->refuse(why, &message);
+	if (stream_is_open(&s->client.stream))
+		stream_send(&s->client.stream, buf_span(&message));
+	buf_free(&message);
+	session_end(s, fault_info(why->code)->text);
+}
+
+void session_end(Session *s, const char *reason)
+{
+	if (!s->reason)
+		s->reason = reason;
+	session_advance(s, PHASE_close);
+}
+
+void session_hung_up(Session *s)
+{
+	s->client_left = true;
+	session_end(s, "the client hung up");
+}
+
+void session_read_ahead(Session *s)
+{
+	uint8_t chunk[4096];
+	ssize_t n = stream_recv(&s->client.stream, chunk, sizeof(chunk));
+
+	if (n == STREAM_AGAIN)
+		return;
+	if (n <= 0) {
+		session_hung_up(s);
+		return;
+	}
+	s->received_client += (uint64_t)n;
+	buf_append(&s->client.in, (Span){chunk, (size_t)n});
+	if (buf_size(&s->client.in) > READ_AHEAD_MAX)
+		stream_read_off(&s->client.stream);
+}
+
+void session_slot_info(Session *s, SlotInfo *info)
+{
+	if (s->slot == SLOT_NONE || !ROW_LOAD(&s->worker->shared->slots[s->slot], info))
+		*info = (SlotInfo){0};
+}
+
+void session_publish(Session *s, const SlotInfo *info)
+{
+	assert(s->slot != SLOT_NONE);
+	ROW_STORE(&s->worker->shared->slots[s->slot], info);
+}
+
+void session_arrived(Session *s)
+{
+	hello_free(&s->arrival->hello);
+	free(s->arrival);
+	s->arrival = NULL;
+}
+
+const Phase *phase_table(void)
+{
+	return phases;
+}
+
+void phases_print_dot(void)
+{
+	puts("digraph session {");
+	for (int i = 0; i < PHASE_COUNT; i++) {
+		printf("\t%s [tooltip=\"waits for %s\"]\n", phases[i].name, phases[i].waits_for);
+		for (int k = 0; k < PHASE_COUNT; k++) {
+			if (phases[i].next & (1u << k))
+				printf("\t%s -> %s\n", phases[i].name, phases[k].name);
+		}
+	}
+	puts("}");
+}
+
+static void free_session(void *arg)
+{
+	Session *s = arg;
+
+	conf_release(s->conf);
+	free(s);
+}
+
+/* The last act of the phase close; the memory goes when the loop's turn is over. */
+void session_gone(Session *s)
+{
+	Worker *w = s->worker;
+
+	account_close(s);
+	timer_stop(&s->deadline);
+	session_wait(s, false);
+	stream_close(&s->client.stream);
+	buf_free(&s->client.in);
+	buf_free(&s->compute.in);
+	if (s->arrival)
+		session_arrived(s);
+	if (s->route)
+		route_session_ends(s->route, w->number);
+	if (s->slot != SLOT_NONE)
+		slot_release(w->shared, s->slot, &w->slot_hint);
+	stat_sub(gauge_of(s), 1);
+	TAILQ_REMOVE(&w->sessions, s, all);
+	loop_bury(w->loop, s, free_session);
+	worker_load(w, -1);
+}

@@ -1,0 +1,131 @@
+#include "wake_answer.h"
+
+#include <jansson.h>
+
+#include "base/text.h"
+#include "sys/address.h"
+
+#define BACKOFF_FIRST_MS 100
+#define BACKOFF_FACTOR   1.6
+#define BACKOFF_MOST_MS  5000
+
+int64_t wake_backoff_ms(int n, double jitter)
+{
+	double ms = BACKOFF_FIRST_MS;
+
+	for (int i = 1; i < n && ms < BACKOFF_MOST_MS; i++)
+		ms *= BACKOFF_FACTOR;
+	if (ms > BACKOFF_MOST_MS)
+		ms = BACKOFF_MOST_MS;
+	/* From three quarters to the whole, so that proxies do not march in step. */
+	return (int64_t)(ms * (0.75 + 0.25 * jitter));
+}
+
+static const char *text_of(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text ? text : "";
+}
+
+static WakeDepth depth_of(const char *word)
+{
+	if (strcmp(word, "cold") == 0)
+		return DEPTH_COLD;
+	if (strcmp(word, "frozen") == 0)
+		return DEPTH_FROZEN;
+	return DEPTH_WARM;
+}
+
+static WakeVerdict not_understood(RouteAnswer *answer, const char *what)
+{
+	fault_set(&answer->fault, FAULT_WAKE_FAILED,
+		  "the control plane's answer is not what it should be: %s", what);
+	return WAKE_FAILED;
+}
+
+static WakeVerdict read_address(const json_t *json, RouteAnswer *answer)
+{
+	const char *address = text_of(json, "address");
+	char host[ROUTE_ADDRESS_SIZE];
+	int port;
+
+	if (!*address)
+		return not_understood(answer, "it has no address");
+	if (strlen(address) >= sizeof(answer->address) ||
+	    !address_split(address, host, sizeof(host), &port) || strpbrk(address, " \t\r\n"))
+		return not_understood(answer, "the address is neither host:port nor a path");
+	text_copy(answer->address, sizeof(answer->address), address);
+	answer->generation = (uint64_t)json_integer_value(json_object_get(json, "generation"));
+	answer->depth = depth_of(text_of(json, "cold_start_info"));
+	return WAKE_OK;
+}
+
+static WakeVerdict judge_ok(const FetchAnswer *fetched, RouteAnswer *answer)
+{
+	json_t *json = json_loadb((const char *)fetched->body.at, fetched->body.n, 0, NULL);
+	WakeVerdict verdict = json_is_object(json) ? read_address(json, answer)
+						   : not_understood(answer, "it is not a JSON object");
+
+	json_decref(json);
+	return verdict;
+}
+
+/* The sentence of a problem document, if that is what the body is. */
+static void read_problem(const FetchAnswer *fetched, char *detail, size_t size, char *reason,
+			 size_t reason_size)
+{
+	json_t *json = json_loadb((const char *)fetched->body.at, fetched->body.n, 0, NULL);
+
+	text_copy(detail, size, text_of(json, "detail"));
+	text_copy(reason, reason_size, text_of(json, "reason"));
+	text_printable(detail);
+	json_decref(json);
+}
+
+static WakeVerdict judge_forbidden(Fault *fault, int status, const char *compute, const char *reason,
+				   const char *detail)
+{
+	if (strstr(reason, "QUOTA_EXCEEDED") || strcmp(reason, "ENDPOINT_DISABLED") == 0)
+		fault_set(fault, FAULT_QUOTA, "compute \"%s\" may not run: %s", compute, detail);
+	else
+		fault_set(fault, FAULT_MISCONFIGURED,
+			  "the control plane does not let this proxy wake computes (HTTP %d); its "
+			  "token has to be set with token_file",
+			  status);
+	return WAKE_FAILED;
+}
+
+static bool is_worth_a_retry(int status)
+{
+	return status == 423 || status == 429 || (status >= 500 && status < 600);
+}
+
+static WakeVerdict judge_problem(const FetchAnswer *fetched, const char *compute, Fault *fault)
+{
+	char detail[200], reason[64];
+
+	read_problem(fetched, detail, sizeof(detail), reason, sizeof(reason));
+	if (fetched->status == 404) {
+		fault_set(fault, FAULT_NO_ROUTE, "there is no compute \"%s\"", compute);
+		return WAKE_FAILED;
+	}
+	if (fetched->status == 401 || fetched->status == 403)
+		return judge_forbidden(fault, fetched->status, compute, reason, detail);
+	fault_set(fault, FAULT_WAKE_FAILED, "compute \"%s\" could not be woken: %s (HTTP %d)", compute,
+		  *detail ? detail : "the control plane says no more", fetched->status);
+	return is_worth_a_retry(fetched->status) ? WAKE_RETRY : WAKE_FAILED;
+}
+
+WakeVerdict wake_judge(const FetchAnswer *fetched, const char *compute, RouteAnswer *answer)
+{
+	if (fetched->status == 0) {
+		fault_set(&answer->fault, FAULT_CONTROL_PLANE,
+			  "the control plane could not be asked to wake compute \"%s\": %s", compute,
+			  fetched->error);
+		return WAKE_RETRY;
+	}
+	if (fetched->status == 200)
+		return judge_ok(fetched, answer);
+	return judge_problem(fetched, compute, &answer->fault);
+}

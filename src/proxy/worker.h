@@ -1,0 +1,71 @@
+/*
+ * A worker: one loop, and everything it knows.
+ *
+ * It accepts connections from the sockets that all workers share, and runs
+ * their sessions.  What it wants to tell its siblings it writes into shared
+ * memory; a nudge (one eventfd for each worker) only says "look".
+ */
+#ifndef PROXY_WORKER_PRIVATE_H
+#define PROXY_WORKER_PRIVATE_H
+
+#include "conf/conf.h"
+#include "model/shared.h"
+#include "proxy/proxy.h"
+#include "session.h"
+#include "sys/fetch.h"
+#include "sys/listen.h"
+#include "sys/loop.h"
+#include "sys/resolve.h"
+#include "sys/token.h"
+
+#define WORKER_SIGNALS 5
+
+typedef struct WakeCall WakeCall;
+LIST_HEAD(WakeCallList, WakeCall);
+
+typedef struct Listener {
+	Worker *worker;
+	int fd;
+	ReadWatch watch;
+} Listener;
+
+/* Accepting, and the gate before it (accept.c). */
+typedef struct Door {
+	Listener listeners[LISTENERS_MAX];
+	int n;
+	int reserve; /* a descriptor kept for the day there is none left */
+	Timer reopen;
+	bool open;
+} Door;
+
+struct Worker {
+	int number;
+	Claimer claimer;
+	Shared *shared;
+	WorkerCell *cell;
+	const WorkerSetup *setup;
+	const Config *conf;
+	char token[TOKEN_SIZE]; /* for the control plane */
+	Loop *loop;
+	Door door;
+	ReadWatch nudged;
+	SignalWatch signals[WORKER_SIGNALS];
+	Resolver *resolver;
+	Fetcher *fetcher;
+	struct SessionList sessions, waiters;
+	struct WakeCallList calls;
+	uint32_t n_sessions, slot_hint, next_host;
+	bool draining;
+	Timer shutdown;
+	uint8_t *buf; /* what is read lies here before it is passed on */
+	size_t buf_size;
+};
+
+/* Counts a session that came (+1) or went (-1). */
+void worker_load(Worker *w, int by);
+
+/* Tells other workers, or ourselves, to look at shared memory. */
+void worker_nudge(Worker *w, int other);
+void worker_nudge_all(Worker *w);
+
+#endif

@@ -1,0 +1,234 @@
+/*
+ * What outlives every child: sockets, shared memory, the nudges, the pid file.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "supervisor.h"
+#include "sys/log.h"
+#include "sys/machine.h"
+#include "sys/random.h"
+
+static int worker_count(const Config *conf)
+{
+	int n = conf->reveille.workers ? conf->reveille.workers : machine_cpus();
+
+	return n > WORKERS_MAX ? WORKERS_MAX : n;
+}
+
+static bool open_shared(Supervisor *s, Fault *why)
+{
+	int n_slots = s->conf->reveille.max_client_conn;
+	size_t size = shared_size(n_slots);
+	int fd = memfd_create("reveille", MFD_CLOEXEC);
+	uint8_t key[16];
+	char token[65];
+	void *at;
+
+	if (fd == -1 || ftruncate(fd, (off_t)size) == -1)
+		return fault_set(why, FAULT_INTERNAL, "could not make shared memory: %s",
+				 strerror(errno));
+	at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	if (at == MAP_FAILED)
+		return fault_set(why, FAULT_INTERNAL, "could not map shared memory: %s",
+				 strerror(errno));
+	s->shared = at;
+	random_bytes(key, sizeof(key));
+	random_hex(token, 32);
+	shared_init(s->shared, worker_count(s->conf), n_slots, key, token);
+	shared_put_conf(s->shared, s->setup->text, strlen(s->setup->text));
+	return true;
+}
+
+static bool open_nudges(Supervisor *s, Fault *why)
+{
+	for (int i = 0; i < s->shared->n_workers; i++) {
+		s->nudges[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		if (s->nudges[i] == -1)
+			return fault_set(why, FAULT_INTERNAL, "could not make an eventfd: %s",
+					 strerror(errno));
+	}
+	return true;
+}
+
+/* The default folder does not exist before the first start. */
+static void make_socket_folder(const Supervisor *s)
+{
+	const char *dir = s->conf->reveille.unix_socket_dir.s;
+	struct passwd *pw = getpwnam(s->conf->reveille.user.s);
+
+	if (mkdir(dir, 0755) == 0 && pw && chown(dir, pw->pw_uid, pw->pw_gid) == -1)
+		log_warning("could not give unix_socket_dir to the user: dir=\"%s\" error=\"%s\"", dir,
+			    strerror(errno));
+}
+
+static bool open_unix(Supervisor *s, Fault *why)
+{
+	const Config *c = s->conf;
+	const char *dir = c->reveille.unix_socket_dir.s;
+
+	if (!*dir || c->reveille.listen_port == 0)
+		return true;
+	if (*dir == '/')
+		make_socket_folder(s);
+	if (snprintf(s->unix_path, sizeof(s->unix_path), "%s/.s.PGSQL.%d", dir,
+		     c->reveille.listen_port) >= (int)sizeof(s->unix_path))
+		return fault_set(why, FAULT_BAD_SETTING, "unix_socket_dir \"%.80s…\" is too long",
+				 dir);
+	if (listen_unix(&s->clients, s->unix_path, c->reveille.unix_socket_mode,
+			c->reveille.unix_socket_group.s, c->reveille.listen_backlog, why))
+		return true;
+	*s->unix_path = 0;
+	return false;
+}
+
+static bool is_loopback(const char *host)
+{
+	return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
+	       text_starts(host, "127.") || *host == '/' || *host == '@';
+}
+
+static bool open_control(Supervisor *s, Fault *why)
+{
+	const char *where = s->conf->control.listen.s;
+	char host[ADDRESS_TEXT_MAX];
+	int port;
+
+	if (!s->conf->has_control)
+		return true;
+	if (!address_split(where, host, sizeof(host), &port))
+		return fault_set(why, FAULT_BAD_SETTING,
+				 "[control] listen takes ADDRESS:PORT or a path, not \"%s\"", where);
+	if (!is_loopback(host))
+		return fault_set(why, FAULT_BAD_SETTING,
+				 "[control] listen = %s is not on loopback, and the API has no TLS yet; "
+				 "use 127.0.0.1:PORT or a path",
+				 where);
+	if (port == 0)
+		return listen_unix(&s->control, host, 0600, "", 128, why);
+	return listen_tcp(&s->control, host, port, 128, why);
+}
+
+static bool open_listeners(Supervisor *s, Fault *why)
+{
+	const Config *c = s->conf;
+
+	if (c->reveille.listen_port > 0 &&
+	    !listen_tcp(&s->clients, c->reveille.listen_addr.s, c->reveille.listen_port,
+			c->reveille.listen_backlog, why))
+		return false;
+	if (c->reveille.http_port > 0 &&
+	    !listen_tcp(&s->http, c->reveille.http_addr.s, c->reveille.http_port, 128, why))
+		return false;
+	if (!open_unix(s, why) || !open_control(s, why))
+		return false;
+	if (s->clients.n == 0)
+		log_warning("there is nothing to listen on for clients: listen_addr and "
+			    "unix_socket_dir are empty, or listen_port is 0");
+	return true;
+}
+
+/* As many descriptors as sessions could need; a hard limit is raised if it may be. */
+static void raise_limits(const Supervisor *s)
+{
+	rlim_t want = (rlim_t)s->conf->reveille.max_client_conn * 2 + 256;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur >= want)
+		return;
+	if (limit.rlim_max < want) {
+		struct rlimit more = {.rlim_cur = want, .rlim_max = want};
+
+		if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+			return;
+		log_warning("max_client_conn may need more descriptors than there are: need=%llu "
+			    "limit=%llu",
+			    (unsigned long long)want, (unsigned long long)limit.rlim_max);
+		want = limit.rlim_max;
+	}
+	limit.rlim_cur = want;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* A lock that ends with the process, so that a stale file is no obstacle. */
+static bool open_pid_file(Supervisor *s, Fault *why)
+{
+	const char *path = s->conf->reveille.pidfile.s;
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	char text[24];
+
+	s->pid_file = -1;
+	if (!*path)
+		return true;
+	s->pid_file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (s->pid_file == -1)
+		return fault_set(why, FAULT_BAD_SETTING, "could not open pidfile \"%s\": %s", path,
+				 strerror(errno));
+	if (fcntl(s->pid_file, F_SETLK, &lock) == -1)
+		return fault_set(why, FAULT_BAD_SETTING,
+				 "pidfile \"%s\" is locked: another reveille is running", path);
+	snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	if (ftruncate(s->pid_file, 0) == -1 || write(s->pid_file, text, strlen(text)) == -1)
+		return fault_set(why, FAULT_BAD_SETTING, "could not write pidfile \"%s\": %s", path,
+				 strerror(errno));
+	return true;
+}
+
+bool estate_open(Supervisor *s, Fault *why)
+{
+	raise_limits(s);
+	return open_pid_file(s, why) && open_listeners(s, why) && open_shared(s, why) &&
+	       open_nudges(s, why);
+}
+
+bool estate_drop_privileges(const Supervisor *s, Fault *why)
+{
+	const char *user = s->conf->reveille.user.s;
+	struct passwd *pw;
+
+	if (!*user || geteuid() != 0)
+		return true;
+	pw = getpwnam(user);
+	if (!pw)
+		return fault_set(why, FAULT_BAD_SETTING, "there is no user \"%s\"", user);
+	if (*s->conf->reveille.logfile.s &&
+	    chown(s->conf->reveille.logfile.s, pw->pw_uid, pw->pw_gid) == -1)
+		return fault_set(why, FAULT_BAD_SETTING, "could not give the log to \"%s\": %s", user,
+				 strerror(errno));
+	if (s->pid_file != -1 && fchown(s->pid_file, pw->pw_uid, pw->pw_gid) == -1)
+		return fault_set(why, FAULT_BAD_SETTING, "could not give the pidfile to \"%s\": %s",
+				 user, strerror(errno));
+	if (initgroups(user, pw->pw_gid) == -1 || setgid(pw->pw_gid) == -1 ||
+	    setuid(pw->pw_uid) == -1)
+		return fault_set(why, FAULT_BAD_SETTING, "could not become user \"%s\": %s", user,
+				 strerror(errno));
+	return true;
+}
+
+void estate_stop_listening(Supervisor *s)
+{
+	for (int i = 0; i < s->clients.n; i++)
+		close(s->clients.fd[i]);
+	s->clients.n = 0;
+	if (text_starts(s->unix_path, "/"))
+		unlink(s->unix_path);
+}
+
+void estate_close(Supervisor *s)
+{
+	estate_stop_listening(s);
+	if (s->pid_file != -1 && unlink(s->conf->reveille.pidfile.s) == -1)
+		log_debug("could not remove the pidfile: error=\"%s\"", strerror(errno));
+}

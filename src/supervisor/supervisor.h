@@ -1,0 +1,62 @@
+/* What the supervisor's files share. */
+#ifndef SUPERVISOR_PRIVATE_H
+#define SUPERVISOR_PRIVATE_H
+
+#include <sys/types.h>
+
+#include "model/shared.h"
+#include "supervisor/supervisor.h"
+#include "sys/listen.h"
+
+#define CHILDREN_MAX (WORKERS_MAX + 2)
+
+typedef enum ChildKind {
+#define CHILD(kind, ...) CHILD_##kind,
+#include "children.def"
+#undef CHILD
+	CHILD_KINDS
+} ChildKind;
+
+typedef struct Child {
+	ChildKind kind;
+	int number;       /* among those of its kind, from 0 */
+	pid_t pid;        /* 0: not running */
+	uint32_t life;    /* how often it was started */
+	int64_t since_ms; /* when it was started last */
+	int64_t again_ms; /* not to be started before */
+} Child;
+
+typedef struct Supervisor {
+	const SupervisorSetup *setup;
+	const Config *conf; /* in force */
+	Shared *shared;
+	Listeners clients, http, control;
+	char unix_path[200]; /* of the socket that is ours to remove, or "" */
+	int nudges[WORKERS_MAX];
+	Child children[CHILDREN_MAX];
+	int n_children;
+	int pid_file; /* locked, or -1 */
+} Supervisor;
+
+/* Opens everything that must outlive a child; false and *why if something cannot be had. */
+bool estate_open(Supervisor *s, Fault *why);
+
+/* Becomes the configured user; after everything that needs root is open. */
+bool estate_drop_privileges(const Supervisor *s, Fault *why);
+
+/* Removes what would be in the way of the next start. */
+void estate_close(Supervisor *s);
+
+/* No more connections are taken; those in the queue are refused by the kernel. */
+void estate_stop_listening(Supervisor *s);
+
+/* Reads the file again. All or nothing: what is wrong is logged and nothing changes. */
+void reload(Supervisor *s);
+
+/* What children call to get the configuration that was published; arg is the Supervisor. */
+const Config *reread(void *arg);
+
+/* Starts a child; it runs its main function and never returns from here. */
+void child_start(Supervisor *s, Child *c);
+
+#endif
