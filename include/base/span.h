@@ -13,7 +13,7 @@ typedef struct Span {
 
 static inline Span span_skip(Span s, size_t n)
 {
-	return (Span){s.at + n, s.n - n};
+	return (Span){n ? s.at + n : s.at, s.n - n};
 }
 
 static inline Span span_of_text(const char *text)

@@ -11,10 +11,12 @@
 #include "conf/conf.h"
 
 typedef struct ControlSetup {
-	const Config *conf;	 /* borrowed */
-	int listen_fd;		 /* a listening socket: TCP on loopback, or Unix */
-	const char *proxy_token; /* what the proxy of this process tree shows; "" if there is none */
-	const Config *(*reread)(void *arg); /* on SIGHUP: the new configuration, to be released; or NULL */
+	const Config *conf; /* borrowed */
+	int listen_fd;      /* a listening socket: TCP on loopback, or Unix */
+	const char
+		*proxy_token; /* what the proxy of this process tree shows; "" if there is none */
+	const Config *(*reread)(
+		void *arg); /* on SIGHUP: the new configuration, to be released; or NULL */
 	void *arg;
 } ControlSetup;
 

@@ -110,9 +110,9 @@ typedef enum RouteVerdict {
 typedef struct RouteView {
 	RouteState state;
 	RouteAnswer answer;
-	bool ours;          /* the answer is about the compute that is wanted */
-	bool in_use;        /* a session is connected there */
-	bool have_waited;   /* the caller waited for this very answer */
+	bool ours;        /* the answer is about the compute that is wanted */
+	bool in_use;      /* a session is connected there */
+	bool have_waited; /* the caller waited for this very answer */
 	int64_t now_ms, ttl_ms, negative_ttl_ms;
 } RouteView;
 

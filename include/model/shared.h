@@ -56,7 +56,7 @@ typedef struct Shared {
 	uint64_t magic, layout; /* of the program that made it */
 	int n_workers, n_slots;
 	uint8_t hash_key[16];
-	char proxy_token[65]; /* bearer token for the control plane of this process tree */
+	char proxy_token[65];         /* bearer token for the control plane of this process tree */
 	_Atomic uint32_t conf_turn;   /* odd while the text is being replaced */
 	_Atomic uint32_t max_clients; /* as configured, at most n_slots */
 	_Atomic uint64_t worker_restarts;

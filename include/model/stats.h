@@ -13,7 +13,8 @@
 #define HISTOGRAM_BUCKETS 16
 
 typedef struct Histogram {
-	_Atomic uint64_t bucket[HISTOGRAM_BUCKETS]; /* not cumulative; the last is everything above */
+	_Atomic uint64_t
+		bucket[HISTOGRAM_BUCKETS]; /* not cumulative; the last is everything above */
 	_Atomic uint64_t sum_us;
 } Histogram;
 

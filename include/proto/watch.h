@@ -54,8 +54,8 @@ static inline bool watch_at_frame_end(const Watch *w, Side side)
 
 static inline bool watch_at_rest(const Watch *w)
 {
-	return watch_unanswered(w) == 0 && !w->in_transaction && watch_at_frame_end(w, SIDE_CLIENT) &&
-	       watch_at_frame_end(w, SIDE_COMPUTE);
+	return watch_unanswered(w) == 0 && !w->in_transaction &&
+	       watch_at_frame_end(w, SIDE_CLIENT) && watch_at_frame_end(w, SIDE_COMPUTE);
 }
 
 #endif

@@ -11,8 +11,8 @@
 #include "conf/conf.h"
 
 typedef struct SupervisorSetup {
-	const char *file;  /* the configuration, "" if there is none */
-	const char *text;  /* what stood in it at the start */
+	const char *file; /* the configuration, "" if there is none */
+	const char *text; /* what stood in it at the start */
 	const Config *conf;
 	const ConfOverride *overrides;
 	int n_overrides;

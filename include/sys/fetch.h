@@ -26,8 +26,8 @@ typedef struct FetchAnswer {
 
 typedef struct FetchCall {
 	const char *url;
-	const char *token;      /* bearer token, or "" */
-	const char *post;       /* JSON to be POSTed, or NULL for a GET */
+	const char *token; /* bearer token, or "" */
+	const char *post;  /* JSON to be POSTed, or NULL for a GET */
 	int64_t connect_ms, total_ms;
 	void (*on_answer)(void *arg, const FetchAnswer *answer);
 	void *arg;

@@ -11,8 +11,9 @@
 typedef struct Notify Notify;
 
 /*
- * Listens at that path, in place of whoever did before; its name goes to the server as NOTIFY_SOCKET.  on_ready() is
- * called for each message that says READY=1.  NULL and *why if it cannot.
+ * Listens at that path, in place of whoever did before; its name goes to the server as
+ * NOTIFY_SOCKET.  on_ready() is called for each message that says READY=1.  NULL and *why if it
+ * cannot.
  */
 Notify *notify_open(Loop *loop, const char *path, void (*on_ready)(void *arg), void *arg,
 		    Fault *why);

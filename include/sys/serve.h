@@ -19,9 +19,9 @@ typedef struct HttpServer HttpServer;
 typedef struct Request Request;
 
 typedef struct ServeLimits {
-	int max_connections;  /* more wait in the kernel's queue */
-	size_t max_body;      /* bytes; more is answered 413 */
-	int64_t request_ms;   /* from connecting, or the last answer, to a whole request */
+	int max_connections; /* more wait in the kernel's queue */
+	size_t max_body;     /* bytes; more is answered 413 */
+	int64_t request_ms;  /* from connecting, or the last answer, to a whole request */
 } ServeLimits;
 
 /* Serves a listening socket, which stays the caller's. */

@@ -25,8 +25,9 @@ typedef struct Setting {
 
 static const Setting settings[] = {
 #define SECTION(name, doc)
-#define SETTING(section, name, TYPE, initial, least, most, WHEN, doc) \
-	{#section, #name, &type_##TYPE, offsetof(Config, section.name), initial, least, most, WHEN, doc},
+#define SETTING(section, name, TYPE, initial, least, most, WHEN, doc)                   \
+	{#section, #name, &type_##TYPE, offsetof(Config, section.name), initial, least, \
+	 most,     WHEN,  doc},
 #define SECTION_END(name)
 #include "conf/settings.def"
 #undef SECTION
@@ -118,10 +119,11 @@ static bool check_value(const Setting *s, const void *field, const char *value, 
 				 s->name, s->least, s->most, value);
 	s->type->print(field, printed, sizeof(printed));
 	if (s->when == LATER && strcmp(printed, s->initial) != 0)
-		return fault_set(why, FAULT_BAD_SETTING,
-				 "%s = %s is not available in this version; leave it at its default, "
-				 "\"%s\"",
-				 s->name, value, s->initial);
+		return fault_set(
+			why, FAULT_BAD_SETTING,
+			"%s = %s is not available in this version; leave it at its default, "
+			"\"%s\"",
+			s->name, value, s->initial);
 	return true;
 }
 
@@ -186,12 +188,14 @@ static bool add_database(Config *conf, const char *name, const char *value, Faul
 	if (conf->n_databases == DATABASES_MAX)
 		return fault_set(why, FAULT_BAD_SETTING, "there are more than %d databases",
 				 DATABASES_MAX);
-	conf->databases = mem_grow(conf->databases, sizeof(Database) * (size_t)(conf->n_databases + 1));
+	conf->databases =
+		mem_grow(conf->databases, sizeof(Database) * (size_t)(conf->n_databases + 1));
 	d = &conf->databases[conf->n_databases++];
 	memset(d, 0, sizeof(*d));
 	if (!text_copy(d->name, sizeof(d->name), name))
-		return fault_set(why, FAULT_BAD_SETTING, "the name \"%.80s…\" is longer than %zu bytes",
-				 name, sizeof(d->name) - 1);
+		return fault_set(why, FAULT_BAD_SETTING,
+				 "the name \"%.80s…\" is longer than %zu bytes", name,
+				 sizeof(d->name) - 1);
 	return database_parse(d, value, &inner) ||
 	       fault_set(why, FAULT_BAD_SETTING, "database \"%s\": %s", name, inner.detail);
 }
@@ -202,13 +206,14 @@ static bool add_setting(Parse *p, const char *section, const char *name, const c
 	const Setting *s = find_setting(section, name), *elsewhere = find_setting(NULL, name);
 
 	if (!s && elsewhere)
-		return fault_set(why, FAULT_BAD_SETTING, "%s belongs to section [%s], not [%s]", name,
-				 elsewhere->section, section);
+		return fault_set(why, FAULT_BAD_SETTING, "%s belongs to section [%s], not [%s]",
+				 name, elsewhere->section, section);
 	if (!s)
-		return fault_set(why, FAULT_BAD_SETTING,
-				 "no setting of section [%s] is called \"%s\"; reveille --print-ini "
-				 "prints all that there are",
-				 section, name);
+		return fault_set(
+			why, FAULT_BAD_SETTING,
+			"no setting of section [%s] is called \"%s\"; reveille --print-ini "
+			"prints all that there are",
+			section, name);
 	if (p->setting_seen[s - settings])
 		return fault_set(why, FAULT_BAD_SETTING, "%s is set twice", name);
 	p->setting_seen[s - settings] = true;
@@ -266,15 +271,17 @@ static bool check_whole(const Config *conf, Fault *why)
 {
 	for (int i = 0; i < conf->n_databases; i++) {
 		if (conf->databases[i].wake && conf_is(&conf->wake.provider, "none"))
-			return fault_set(why, FAULT_BAD_SETTING,
-					 "database \"%s\" has wake=control_plane, but [wake] provider "
-					 "is none",
-					 conf->databases[i].name);
+			return fault_set(
+				why, FAULT_BAD_SETTING,
+				"database \"%s\" has wake=control_plane, but [wake] provider "
+				"is none",
+				conf->databases[i].name);
 	}
 	if (conf_is(&conf->wake.provider, "kubernetes"))
-		return fault_set(why, FAULT_BAD_SETTING,
-				 "[wake] provider = kubernetes is not available in this version; use "
-				 "control_plane or none");
+		return fault_set(
+			why, FAULT_BAD_SETTING,
+			"[wake] provider = kubernetes is not available in this version; use "
+			"control_plane or none");
 	if (!text_starts(conf->control.store.s, "sqlite:"))
 		return fault_set(why, FAULT_BAD_SETTING,
 				 "[control] store = %s is not available in this version; use "

@@ -154,8 +154,8 @@ static void read_options(Options *o, int argc, char **argv)
 		}
 	}
 	o->file = optind < argc ? argv[optind] : "";
-	if (optind + 1 < argc || (!*o->file && !getenv("PROXY_LISTEN_ADDR") &&
-				  !getenv("CONTROL_PLANE_URL"))) {
+	if (optind + 1 < argc ||
+	    (!*o->file && !getenv("PROXY_LISTEN_ADDR") && !getenv("CONTROL_PLANE_URL"))) {
 		fputs(usage, stderr);
 		exit(2);
 	}
@@ -194,7 +194,7 @@ static int daemonize(const Config *conf)
 {
 	int ready[2], null;
 	char byte;
-	pid_t pid;
+	pid_t pid = 0;
 
 	if (!*conf->reveille.pidfile.s || (!*conf->reveille.logfile.s && !conf->reveille.syslog))
 		fail("-d needs pidfile, and logfile or syslog");

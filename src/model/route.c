@@ -13,8 +13,7 @@
 
 static uint64_t pack(RouteState s)
 {
-	return (uint64_t)s.phase << PHASE_SHIFT |
-	       (uint64_t)(s.turn & TURN_MASK) << 32 | s.claimer;
+	return (uint64_t)s.phase << PHASE_SHIFT | (uint64_t)(s.turn & TURN_MASK) << 32 | s.claimer;
 }
 
 static RouteState unpack(uint64_t word)
@@ -175,8 +174,7 @@ void route_want_until(Route *r, int64_t until_ms)
 {
 	int64_t now = atomic_load(&r->wanted_until_ms);
 
-	while (now < until_ms &&
-	       !atomic_compare_exchange_weak(&r->wanted_until_ms, &now, until_ms))
+	while (now < until_ms && !atomic_compare_exchange_weak(&r->wanted_until_ms, &now, until_ms))
 		;
 }
 

@@ -55,7 +55,8 @@ static void count_sessions(Activity *a)
 		if (route == 0 || atomic_load_explicit(&head->owner, memory_order_relaxed) == 0)
 			continue;
 		a->seen[route - 1].sessions++;
-		a->seen[route - 1].at_work += atomic_load_explicit(&head->at_work, memory_order_relaxed);
+		a->seen[route - 1].at_work +=
+			atomic_load_explicit(&head->at_work, memory_order_relaxed);
 		a->seen[route - 1].transactions +=
 			atomic_load_explicit(&head->transactions, memory_order_relaxed);
 	}

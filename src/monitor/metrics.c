@@ -18,7 +18,8 @@ static void print(Buf *out, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	buf_append(out, (Span){(const uint8_t *)line, n < (int)sizeof(line) ? (size_t)n : sizeof(line) - 1});
+	buf_append(out, (Span){(const uint8_t *)line,
+			       n < (int)sizeof(line) ? (size_t)n : sizeof(line) - 1});
 }
 
 static void print_head(Buf *out, const char *name, const char *type, const char *doc)
@@ -33,7 +34,8 @@ static void print_number(const Shared *sh, size_t offset, const char *name, cons
 	uint64_t sum = 0;
 
 	for (int i = 0; i < sh->n_workers; i++)
-		sum += stat_get((const _Atomic uint64_t *)((const char *)&sh->workers[i].stats + offset));
+		sum += stat_get(
+			(const _Atomic uint64_t *)((const char *)&sh->workers[i].stats + offset));
 	if (strcmp(*last, name) != 0)
 		print_head(out, name, type, doc);
 	*last = name;
@@ -57,17 +59,19 @@ static void print_histogram(const Shared *sh, size_t offset, const char *name, c
 	print_head(out, name, "histogram", doc);
 	for (int b = 0; b < HISTOGRAM_BUCKETS - 1; b++)
 		print(out, "reveille_%s_bucket{le=\"%g\"} %llu\n", name,
-		      (double)histogram_bounds_us[b] / 1e6, (unsigned long long)(total += bucket[b]));
+		      (double)histogram_bounds_us[b] / 1e6,
+		      (unsigned long long)(total += bucket[b]));
 	total += bucket[HISTOGRAM_BUCKETS - 1];
 	print(out, "reveille_%s_bucket{le=\"+Inf\"} %llu\n", name, (unsigned long long)total);
-	print(out, "reveille_%s_sum %.6f\nreveille_%s_count %llu\n", name, (double)sum_us / 1e6, name,
-	      (unsigned long long)total);
+	print(out, "reveille_%s_sum %.6f\nreveille_%s_count %llu\n", name, (double)sum_us / 1e6,
+	      name, (unsigned long long)total);
 }
 
 /* Several faults may share a SQLSTATE, and are then one series. */
 static void print_errors(const Shared *sh, Buf *out)
 {
-	print_head(out, "errors_total", "counter", "Clients refused, by the SQLSTATE they were told.");
+	print_head(out, "errors_total", "counter",
+		   "Clients refused, by the SQLSTATE they were told.");
 	for (FaultCode code = FAULT_NONE + 1; code < FAULT_COUNT; code++) {
 		const char *sqlstate = fault_info(code)->sqlstate;
 		uint64_t sum = 0;

@@ -60,7 +60,8 @@ static const struct Page {
 
 static void on_request(void *arg, Request *r)
 {
-	bool reads = strcmp(request_method(r), "GET") == 0 || strcmp(request_method(r), "HEAD") == 0;
+	bool reads =
+		strcmp(request_method(r), "GET") == 0 || strcmp(request_method(r), "HEAD") == 0;
 
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
 		if (strcmp(request_path(r), pages[i].path) != 0)
@@ -127,7 +128,8 @@ static void begin(Monitor *m)
 	for (int i = 0; i < SIGNALS; i++)
 		signal_watch_start(&m->signals[i], m->loop, numbers[i], on_signal, m);
 	for (int i = 0; i < m->setup->listeners->n; i++)
-		m->servers[i] = serve_open(m->loop, m->setup->listeners->fd[i], &limits, on_request, m);
+		m->servers[i] =
+			serve_open(m->loop, m->setup->listeners->fd[i], &limits, on_request, m);
 	report_activity(m);
 }
 

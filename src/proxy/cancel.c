@@ -102,6 +102,6 @@ void cancel_abandoned(Session *s)
 
 	session_slot_info(s, &info);
 	if (cancel_target(&info, &key, &to))
-		cancel_send(s->worker, &key, &to, conf_ms(s->conf->reveille.cancel_wait_timeout), NULL,
-			    NULL);
+		cancel_send(s->worker, &key, &to, conf_ms(s->conf->reveille.cancel_wait_timeout),
+			    NULL, NULL);
 }

@@ -5,8 +5,8 @@
  * has taken the cancel, which is how PQcancel knows.  Right and wrong keys are
  * closed on the same beat, so that the time tells nothing.
  */
-#include "cancel.h"
 #include "base/mem.h"
+#include "cancel.h"
 #include "phases.h"
 #include "sys/clock.h"
 #include "worker.h"
@@ -90,7 +90,8 @@ void phase_cancel_enter(Session *s)
 	s->work = d;
 	d->since_ms = clock_ms();
 	timer_stop(&s->deadline);
-	d->slot = slot_find(s->worker->shared, said->pid, said->secret, said->secret_size, &d->info);
+	d->slot =
+		slot_find(s->worker->shared, said->pid, said->secret, said->secret_size, &d->info);
 	if (d->slot == SLOT_NONE) {
 		stat_add(&stats->cancels_wrong, 1);
 		close_on_the_beat(s);

@@ -10,7 +10,8 @@ static void end_if_at_rest(Session *s)
 
 	if (!watch_at_rest(&s->watch) || buf_size(&s->client.stream.out) > 0)
 		return;
-	fault_set(&why, FAULT_SHUTDOWN, "terminating connection because the proxy is shutting down");
+	fault_set(&why, FAULT_SHUTDOWN,
+		  "terminating connection because the proxy is shutting down");
 	session_refuse(s, &why);
 }
 

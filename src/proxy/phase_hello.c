@@ -26,8 +26,7 @@ static bool step(Session *s)
 {
 	Buf reply = {0};
 	Fault why;
-	HelloVerdict verdict =
-		s->proto->hello(&s->arrival->hello, &s->client.in, &reply, &why);
+	HelloVerdict verdict = s->proto->hello(&s->arrival->hello, &s->client.in, &reply, &why);
 
 	switch (verdict) {
 	case HELLO_MORE:

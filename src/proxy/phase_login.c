@@ -139,7 +139,8 @@ static void receive(Session *s)
 	}
 	s->received_compute += (uint64_t)n;
 	buf_append(&s->compute.in, (Span){w->buf, (size_t)n});
-	verdict = s->proto->login(&s->arrival->login, &s->compute.in, &to_client, &to_compute, &why);
+	verdict =
+		s->proto->login(&s->arrival->login, &s->compute.in, &to_client, &to_compute, &why);
 	if (buf_size(&to_client) > 0 && verdict != LOGIN_NOT_YET)
 		s->arrival->login.heard = true;
 	send_both(s, &to_client, &to_compute);

@@ -12,8 +12,8 @@ void phase_route_enter(Session *s)
 	Fault why;
 
 	a->routed_us = clock_us();
-	if (routing_find(s->conf, s->proto->name, &a->hello.startup, a->compute,
-			 sizeof(a->compute), &a->database, &why))
+	if (routing_find(s->conf, s->proto->name, &a->hello.startup, a->compute, sizeof(a->compute),
+			 &a->database, &why))
 		session_advance(s, PHASE_admit);
 	else
 		session_refuse(s, &why);

@@ -4,8 +4,8 @@
 
 #include "session.h"
 
-#define PHASE(id, ...)                       \
-	void phase_##id##_enter(Session *s);         \
+#define PHASE(id, ...)                                \
+	void phase_##id##_enter(Session *s);          \
 	void phase_##id##_event(Session *s, Event e); \
 	void phase_##id##_leave(Session *s);
 #include "phases.def"

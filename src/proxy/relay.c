@@ -24,7 +24,8 @@ static void show_work(Session *s)
 {
 	SlotHead *head = &s->worker->shared->heads[s->slot];
 
-	atomic_store_explicit(&head->at_work, watch_unanswered(&s->watch) > 0 || s->watch.in_transaction,
+	atomic_store_explicit(&head->at_work,
+			      watch_unanswered(&s->watch) > 0 || s->watch.in_transaction,
 			      memory_order_relaxed);
 	atomic_store_explicit(&head->transactions, s->watch.transactions, memory_order_relaxed);
 }
@@ -108,7 +109,8 @@ static bool is_held(Session *s, Side from)
 {
 	const SlotHead *head = &s->worker->shared->heads[s->slot];
 
-	if (from == SIDE_COMPUTE || atomic_load_explicit(&head->canceller, memory_order_acquire) == 0)
+	if (from == SIDE_COMPUTE ||
+	    atomic_load_explicit(&head->canceller, memory_order_acquire) == 0)
 		return false;
 	s->held = true;
 	session_wait(s, true);

@@ -17,8 +17,9 @@
 #define TO(name) | (1u << PHASE_##name)
 
 static const Phase phases[PHASE_COUNT] = {
-#define PHASE(id, to, gauge, waits) \
-	[PHASE_##id] = {#id, 0 to, phase_##id##_enter, phase_##id##_event, phase_##id##_leave, waits},
+#define PHASE(id, to, gauge, waits)                                                             \
+	[PHASE_##id] = {#id,  0 to, phase_##id##_enter, phase_##id##_event, phase_##id##_leave, \
+			waits},
 #include "phases.def"
 #undef PHASE
 };

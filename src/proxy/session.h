@@ -61,15 +61,15 @@ typedef struct Arrival {
 	char compute[ROUTE_NAME_SIZE];
 	char address[ROUTE_ADDRESS_SIZE]; /* what the wake answered */
 	WakeDepth depth;
-	bool from_cache;     /* the address was known before this session asked */
-	bool woken_again;    /* it did not answer, and the wake was asked once more */
-	bool negotiated;     /* the client was told what we do not speak */
-	uint32_t wake_turn;  /* of the route's state when the session began to wait */
-	int attempts;        /* at dialling */
+	bool from_cache;    /* the address was known before this session asked */
+	bool woken_again;   /* it did not answer, and the wake was asked once more */
+	bool negotiated;    /* the client was told what we do not speak */
+	uint32_t wake_turn; /* of the route's state when the session began to wait */
+	int attempts;       /* at dialling */
 	int64_t login_left_ms, login_since_ms; /* of the client's own time to log in */
 	int64_t wake_until_ms;                 /* 0 until the wait for the compute begins */
 	int64_t accepted_us, routed_us, woken_us, ready_us;
-	Fault last; /* why the last attempt failed */
+	Fault last;   /* why the last attempt failed */
 	Address peer; /* of the compute, once connected */
 	char client[NAME_SIZE];
 } Arrival;
@@ -86,15 +86,15 @@ struct Session {
 	Timer deadline;
 	uint64_t id;
 	int64_t since_us;
-	uint32_t slot; /* SLOT_NONE before admission */
-	Route *route;  /* the row this session is counted in, or NULL */
-	bool opened;   /* a line was logged for its beginning */
-	bool waiting;  /* it is on the worker's list of those to be nudged */
+	uint32_t slot;    /* SLOT_NONE before admission */
+	Route *route;     /* the row this session is counted in, or NULL */
+	bool opened;      /* a line was logged for its beginning */
+	bool waiting;     /* it is on the worker's list of those to be nudged */
 	bool client_left; /* its socket has ended; nothing can be said to it */
-	bool held;     /* its requests wait for a cancel to be delivered */
+	bool held;        /* its requests wait for a cancel to be delivered */
 	uint64_t received_client, received_compute;
-	const char *reason;  /* why it ends */
-	char sqlstate[6];    /* with which it was refused, or "" */
+	const char *reason; /* why it ends */
+	char sqlstate[6];   /* with which it was refused, or "" */
 	TAILQ_ENTRY(Session) all, waiters;
 };
 

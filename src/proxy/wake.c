@@ -157,7 +157,8 @@ static void on_answer(void *arg, const FetchAnswer *fetched)
 }
 
 /* The URL has nothing in it that a client chose but a DNS label. */
-static void make_url(const Config *conf, const char *compute, int64_t hold_ms, char *out, size_t size)
+static void make_url(const Config *conf, const char *compute, int64_t hold_ms, char *out,
+		     size_t size)
 {
 	const char *base = conf->wake.control_plane_url.s;
 	size_t n = strlen(base);
@@ -216,7 +217,8 @@ static RouteVerdict claim(Worker *w, Route *r, const char *compute, RouteState s
 	if (!route_move(r, seen, ROUTE_WAKING, w->claimer))
 		return ROUTE_WAIT; /* somebody was quicker, and nudges us */
 	mine.turn = route_next_turn(seen);
-	/* An address serves again only if it was ours and good, and nobody has found it dead since. */
+	/* An address serves again only if it was ours and good, and nobody has found it dead since.
+	 */
 	if (seen.phase != ROUTE_AWAKE || strcmp(old->name, compute) != 0)
 		*old->address = 0;
 	text_copy(old->name, sizeof(old->name), compute);

@@ -64,8 +64,9 @@ static WakeVerdict read_address(const json_t *json, RouteAnswer *answer)
 static WakeVerdict judge_ok(const FetchAnswer *fetched, RouteAnswer *answer)
 {
 	json_t *json = json_loadb((const char *)fetched->body.at, fetched->body.n, 0, NULL);
-	WakeVerdict verdict = json_is_object(json) ? read_address(json, answer)
-						   : not_understood(answer, "it is not a JSON object");
+	WakeVerdict verdict = json_is_object(json)
+				      ? read_address(json, answer)
+				      : not_understood(answer, "it is not a JSON object");
 
 	json_decref(json);
 	return verdict;
@@ -83,8 +84,8 @@ static void read_problem(const FetchAnswer *fetched, char *detail, size_t size, 
 	json_decref(json);
 }
 
-static WakeVerdict judge_forbidden(Fault *fault, int status, const char *compute, const char *reason,
-				   const char *detail)
+static WakeVerdict judge_forbidden(Fault *fault, int status, const char *compute,
+				   const char *reason, const char *detail)
 {
 	if (strstr(reason, "QUOTA_EXCEEDED") || strcmp(reason, "ENDPOINT_DISABLED") == 0)
 		fault_set(fault, FAULT_QUOTA, "compute \"%s\" may not run: %s", compute, detail);
@@ -112,8 +113,8 @@ static WakeVerdict judge_problem(const FetchAnswer *fetched, const char *compute
 	}
 	if (fetched->status == 401 || fetched->status == 403)
 		return judge_forbidden(fault, fetched->status, compute, reason, detail);
-	fault_set(fault, FAULT_WAKE_FAILED, "compute \"%s\" could not be woken: %s (HTTP %d)", compute,
-		  *detail ? detail : "the control plane says no more", fetched->status);
+	fault_set(fault, FAULT_WAKE_FAILED, "compute \"%s\" could not be woken: %s (HTTP %d)",
+		  compute, *detail ? detail : "the control plane says no more", fetched->status);
 	return is_worth_a_retry(fetched->status) ? WAKE_RETRY : WAKE_FAILED;
 }
 
@@ -121,8 +122,8 @@ WakeVerdict wake_judge(const FetchAnswer *fetched, const char *compute, RouteAns
 {
 	if (fetched->status == 0) {
 		fault_set(&answer->fault, FAULT_CONTROL_PLANE,
-			  "the control plane could not be asked to wake compute \"%s\": %s", compute,
-			  fetched->error);
+			  "the control plane could not be asked to wake compute \"%s\": %s",
+			  compute, fetched->error);
 		return WAKE_RETRY;
 	}
 	if (fetched->status == 200)

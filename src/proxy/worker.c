@@ -90,7 +90,8 @@ static void end_now(Session *s)
 
 	if (session_is_in(s, PHASE_close))
 		return;
-	fault_set(&why, FAULT_SHUTDOWN, "terminating connection because the proxy is shutting down");
+	fault_set(&why, FAULT_SHUTDOWN,
+		  "terminating connection because the proxy is shutting down");
 	if (session_is_in(s, PHASE_cancel))
 		session_end(s, "a cancel request");
 	else if (session_is_in(s, PHASE_relay) || session_is_in(s, PHASE_drain))

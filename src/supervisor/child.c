@@ -128,5 +128,6 @@ void child_start(Supervisor *s, Child *c)
 	c->pid = pid;
 	if (c->kind == CHILD_worker)
 		atomic_store(&s->shared->workers[c->number].pid, pid);
-	log_debug("started: kind=%s number=%d pid=%d", kinds[c->kind].title, c->number + 1, (int)pid);
+	log_debug("started: kind=%s number=%d pid=%d", kinds[c->kind].title, c->number + 1,
+		  (int)pid);
 }

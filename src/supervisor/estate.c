@@ -70,8 +70,8 @@ static void make_socket_folder(const Supervisor *s)
 	struct passwd *pw = getpwnam(s->conf->reveille.user.s);
 
 	if (mkdir(dir, 0755) == 0 && pw && chown(dir, pw->pw_uid, pw->pw_gid) == -1)
-		log_warning("could not give unix_socket_dir to the user: dir=\"%s\" error=\"%s\"", dir,
-			    strerror(errno));
+		log_warning("could not give unix_socket_dir to the user: dir=\"%s\" error=\"%s\"",
+			    dir, strerror(errno));
 }
 
 static bool open_unix(Supervisor *s, Fault *why)
@@ -110,12 +110,14 @@ static bool open_control(Supervisor *s, Fault *why)
 		return true;
 	if (!address_split(where, host, sizeof(host), &port))
 		return fault_set(why, FAULT_BAD_SETTING,
-				 "[control] listen takes ADDRESS:PORT or a path, not \"%s\"", where);
-	if (!is_loopback(host))
-		return fault_set(why, FAULT_BAD_SETTING,
-				 "[control] listen = %s is not on loopback, and the API has no TLS yet; "
-				 "use 127.0.0.1:PORT or a path",
+				 "[control] listen takes ADDRESS:PORT or a path, not \"%s\"",
 				 where);
+	if (!is_loopback(host))
+		return fault_set(
+			why, FAULT_BAD_SETTING,
+			"[control] listen = %s is not on loopback, and the API has no TLS yet; "
+			"use 127.0.0.1:PORT or a path",
+			where);
 	if (port == 0)
 		return listen_unix(&s->control, host, 0600, "", 128, why);
 	return listen_tcp(&s->control, host, port, 128, why);
@@ -205,8 +207,8 @@ bool estate_drop_privileges(const Supervisor *s, Fault *why)
 		return fault_set(why, FAULT_BAD_SETTING, "there is no user \"%s\"", user);
 	if (*s->conf->reveille.logfile.s &&
 	    chown(s->conf->reveille.logfile.s, pw->pw_uid, pw->pw_gid) == -1)
-		return fault_set(why, FAULT_BAD_SETTING, "could not give the log to \"%s\": %s", user,
-				 strerror(errno));
+		return fault_set(why, FAULT_BAD_SETTING, "could not give the log to \"%s\": %s",
+				 user, strerror(errno));
 	if (s->pid_file != -1 && fchown(s->pid_file, pw->pw_uid, pw->pw_gid) == -1)
 		return fault_set(why, FAULT_BAD_SETTING, "could not give the pidfile to \"%s\": %s",
 				 user, strerror(errno));

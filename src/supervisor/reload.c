@@ -50,8 +50,9 @@ static void publish(Supervisor *s, const char *text, const Config *next)
 	uint32_t clients = (uint32_t)next->reveille.max_client_conn;
 
 	if (clients > (uint32_t)s->shared->n_slots) {
-		log_warning("max_client_conn was lower at the start, using that: max_client_conn=%d",
-			    s->shared->n_slots);
+		log_warning(
+			"max_client_conn was lower at the start, using that: max_client_conn=%d",
+			s->shared->n_slots);
 		clients = (uint32_t)s->shared->n_slots;
 	}
 	atomic_store(&s->shared->max_clients, clients);

@@ -187,7 +187,8 @@ static State on_signal(Supervisor *s, State state, int number)
 	case SIGTERM:
 		return state == RUNNING ? begin_end(s, DRAINING, SIGTERM) : state;
 	case SIGINT:
-		return state == RUNNING || state == DRAINING ? begin_end(s, STOPPING, SIGINT) : state;
+		return state == RUNNING || state == DRAINING ? begin_end(s, STOPPING, SIGINT)
+							     : state;
 	case SIGQUIT:
 		tell(s, false, SIGKILL);
 		return GONE;

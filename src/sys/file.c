@@ -33,7 +33,7 @@ char *file_text(const char *path, size_t most, Fault *why)
 	ssize_t n = fd == -1 ? -1 : read_all(fd, text, most);
 
 	if (n == -1 || (size_t)n == most || memchr(text, 0, (size_t)(n > 0 ? n : 0))) {
-		const char *what = n == -1 ? strerror(errno)
+		const char *what = n == -1             ? strerror(errno)
 				   : (size_t)n == most ? "it is too large"
 						       : "there is a zero byte in it";
 

@@ -67,9 +67,10 @@ static bool open_host(Listeners *out, const char *host, int port, int backlog, F
 	snprintf(service, sizeof(service), "%d", port);
 	error = getaddrinfo(every ? NULL : host, service, &hints, &list);
 	if (error)
-		return fault_set(why, FAULT_BAD_SETTING,
-				 "could not listen on \"%s\": %s; give an address of this machine, or *",
-				 host, gai_strerror(error));
+		return fault_set(
+			why, FAULT_BAD_SETTING,
+			"could not listen on \"%s\": %s; give an address of this machine, or *",
+			host, gai_strerror(error));
 	for (struct addrinfo *ai = list; ai && ok; ai = ai->ai_next) {
 		if (!every || !is_family_missing(ai))
 			ok = open_one(out, ai, backlog, why);
@@ -120,10 +121,11 @@ bool listen_unix(Listeners *out, const char *path, int mode, const char *group, 
 	int fd;
 
 	if (!address_of_literal(&a, path, 0))
-		return fault_set(why, FAULT_BAD_SETTING,
-				 "the socket's path \"%s\" is longer than 107 bytes; choose another "
-				 "unix_socket_dir",
-				 path);
+		return fault_set(
+			why, FAULT_BAD_SETTING,
+			"the socket's path \"%s\" is longer than 107 bytes; choose another "
+			"unix_socket_dir",
+			path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (*path == '/' && is_stale(&a))
 		unlink(path);

@@ -26,7 +26,8 @@ static bool says_ready(char *message)
 {
 	char *save = NULL;
 
-	for (char *line = strtok_r(message, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+	for (char *line = strtok_r(message, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
 		if (strcmp(line, "READY=1") == 0)
 			return true;
 	}

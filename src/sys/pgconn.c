@@ -154,9 +154,10 @@ PgConn *pgconn_new(Loop *loop, const PgTarget *target, PgAnswer on_answer, void 
 
 static void begin(PgConn *c)
 {
-	const char *names[] = {"host",    "port",	 "user",	     "password", "dbname",
-			       "sslmode", "gssencmode", "application_name", NULL};
-	const char *values[] = {c->host,   c->port,   c->user,	  c->password, c->dbname,
+	const char *names[] = {"host",   "port",    "user",       "password",
+			       "dbname", "sslmode", "gssencmode", "application_name",
+			       NULL};
+	const char *values[] = {c->host,   c->port,   c->user,    c->password, c->dbname,
 				"disable", "disable", "reveille", NULL};
 
 	c->pq = PQconnectStartParams(names, values, 0);

@@ -137,8 +137,8 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
 	Lookup *l = arg;
 
 	(void)timeouts;
-	for (struct ares_addrinfo_node *n = answer ? answer->nodes : NULL;
-	     n && l->n < RESOLVE_MAX; n = n->ai_next) {
+	for (struct ares_addrinfo_node *n = answer ? answer->nodes : NULL; n && l->n < RESOLVE_MAX;
+	     n = n->ai_next) {
 		memcpy(&l->addresses[l->n].at, n->ai_addr, n->ai_addrlen);
 		l->addresses[l->n++].size = n->ai_addrlen;
 	}

@@ -28,7 +28,8 @@ static void base64(char out[BASE64_SIZE], const uint8_t *bytes, int n)
 void scram_secret(char out[SCRAM_SECRET_SIZE], const char *password,
 		  const uint8_t salt[SCRAM_SALT_BYTES], int iterations)
 {
-	uint8_t salted[KEY_BYTES], client_key[KEY_BYTES], stored_key[KEY_BYTES], server_key[KEY_BYTES];
+	uint8_t salted[KEY_BYTES], client_key[KEY_BYTES], stored_key[KEY_BYTES],
+		server_key[KEY_BYTES];
 	char salt64[BASE64_SIZE], stored64[BASE64_SIZE], server64[BASE64_SIZE];
 
 	if (!PKCS5_PBKDF2_HMAC(password, (int)strlen(password), salt, SCRAM_SALT_BYTES, iterations,

@@ -47,7 +47,7 @@ struct HttpServer {
 };
 
 struct Request {
-	Visit *visit;		 /* NULL once the client has left */
+	Visit *visit;                  /* NULL once the client has left */
 	struct evhttp_request *evhttp; /* likewise */
 	struct evkeyvalq query;
 	enum evhttp_cmd_type method;
@@ -138,7 +138,7 @@ static void greet_newcomers(void *arg)
 	Visit *v;
 
 	LIST_FOREACH(v, &s->visits, link)
-		greet(v);
+	greet(v);
 }
 
 /* Shut, a slow client's connection ends the way every connection ends. */
@@ -148,7 +148,8 @@ static void sweep(void *arg)
 	int64_t now = clock_ms();
 	Visit *v;
 
-	LIST_FOREACH(v, &s->visits, link) {
+	LIST_FOREACH(v, &s->visits, link)
+	{
 		if (!v->request && now > v->until_ms)
 			shutdown(bufferevent_getfd(v->stream), SHUT_RDWR);
 	}
@@ -164,7 +165,8 @@ static Visit *visit_of(HttpServer *s, struct evhttp_connection *connection)
 {
 	Visit *v;
 
-	LIST_FOREACH(v, &s->visits, link) {
+	LIST_FOREACH(v, &s->visits, link)
+	{
 		greet(v);
 		if (v->connection == connection)
 			return v;

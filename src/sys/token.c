@@ -21,7 +21,8 @@ void token_read(const Config *conf, const char *own, char out[TOKEN_SIZE])
 	if (fd != -1)
 		n = read(fd, out, TOKEN_SIZE - 1);
 	if (n == -1)
-		log_error("could not read token_file, going without a token: file=\"%s\" error=\"%s\"",
+		log_error("could not read token_file, going without a token: file=\"%s\" "
+			  "error=\"%s\"",
 			  file, strerror(errno));
 	out[n > 0 ? n : 0] = 0;
 	out[strcspn(out, " \t\r\n")] = 0;

@@ -11,7 +11,7 @@
 #define PG_CANCEL_REQUEST 80877102
 
 #define PG_MAJOR(version) ((version) >> 16)
-#define PG_MINOR(version) ((uint16_t)((version) & 0xffff))
+#define PG_MINOR(version) ((uint16_t)((version)&0xffff))
 
 /* As the server's own MAX_STARTUP_PACKET_LENGTH. */
 #define PG_STARTUP_MAX 10000

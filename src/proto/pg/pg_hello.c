@@ -19,7 +19,8 @@ static HelloVerdict bad_layout(Fault *why)
 }
 
 /* Each request for encryption is allowed once, and is refused: TLS comes later. */
-static HelloVerdict refuse_encryption(Buf *in, bool *asked, const char *what, Buf *reply, Fault *why)
+static HelloVerdict refuse_encryption(Buf *in, bool *asked, const char *what, Buf *reply,
+				      Fault *why)
 {
 	if (*asked) {
 		fault_set(why, FAULT_BAD_MESSAGE, "a second %s", what);

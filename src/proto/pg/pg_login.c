@@ -118,7 +118,8 @@ LoginVerdict pg_login(Login *login, Buf *in, Buf *to_client, Buf *to_compute, Fa
 
 		if (length < 4 || length >= PG_LOGIN_MESSAGE_MAX) {
 			fault_set(why, FAULT_BAD_MESSAGE,
-				  "the compute's message 0x%02x claims a length of %u", at[0], length);
+				  "the compute's message 0x%02x claims a length of %u", at[0],
+				  length);
 			return LOGIN_FAULT;
 		}
 		if (buf_size(in) < length + 1)
