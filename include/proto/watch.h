@@ -39,6 +39,7 @@ typedef struct Watch {
 	bool copy_ended;           /* the client ended its copy data before that began */
 	bool in_transaction;
 	bool terminated; /* the client said goodbye */
+	bool refused;    /* the compute's last word was an error */
 	uint64_t requests, transactions, rows;
 } Watch;
 

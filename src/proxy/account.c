@@ -11,14 +11,16 @@ static const char *depth_name(WakeDepth depth)
 	return names[depth];
 }
 
-static void count_times(const Session *s, int64_t now_us)
+static void count_times(Session *s, int64_t now_us)
 {
 	Stats *stats = &s->worker->cell->stats;
 	const Arrival *a = s->arrival;
 
 	histogram_add(&stats->login_time, (uint64_t)(now_us - a->accepted_us));
-	if (a->depth != DEPTH_NONE)
-		histogram_add(&stats->wake_time, (uint64_t)(a->woken_us - a->routed_us));
+	if (a->depth == DEPTH_NONE)
+		return;
+	histogram_add(&stats->wake_time, (uint64_t)(a->woken_us - a->routed_us));
+	s->wake_ms = (int)((a->woken_us - a->routed_us) / 1000);
 }
 
 void account_open(Session *s)
@@ -64,9 +66,10 @@ void account_close(Session *s)
 {
 	if (!s->conf->reveille.log_disconnections || !s->opened)
 		return;
-	log_info("session close id=%llu reason=\"%s\" sqlstate=%s seconds=%.3f transactions=%llu "
-		 "requests=%llu rows=%llu bytes_in=%llu bytes_out=%llu",
-		 (unsigned long long)s->id, s->reason, *s->sqlstate ? s->sqlstate : "00000",
+	log_info("session close id=%llu reason=\"%s\" phase=%s sqlstate=%s wake_ms=%d seconds=%.3f "
+		 "transactions=%llu requests=%llu rows=%llu bytes_in=%llu bytes_out=%llu",
+		 (unsigned long long)s->id, s->reason, s->ended_in,
+		 *s->sqlstate ? s->sqlstate : "00000", s->wake_ms,
 		 (double)(wall_us() - s->since_us) / 1e6, (unsigned long long)s->watch.transactions,
 		 (unsigned long long)s->watch.requests, (unsigned long long)s->watch.rows,
 		 (unsigned long long)s->received_client, (unsigned long long)s->received_compute);

@@ -61,12 +61,25 @@ static void client_gone(Session *s)
 	session_end(s, "the client closed");
 }
 
+/* What it had no time to say itself is said for it, unless that would be nonsense. */
+static void compute_gone(Session *s)
+{
+	Fault why;
+
+	if (s->watch.terminated || s->watch.refused) {
+		session_end(s, s->watch.terminated ? "the client closed" : "the compute closed");
+		return;
+	}
+	fault_set(&why, FAULT_COMPUTE_GONE, "the compute closed the connection unexpectedly");
+	relay_refuse(s, &why);
+}
+
 void relay_lost(Session *s, Side side)
 {
 	if (side == SIDE_CLIENT)
 		client_gone(s);
 	else
-		session_end(s, s->watch.terminated ? "the client closed" : "the compute closed");
+		compute_gone(s);
 }
 
 /* A compute that takes no more may still have said why: it is read to its end first. */

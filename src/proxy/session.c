@@ -120,6 +120,7 @@ void session_begin(Worker *w, int fd, const Address *from)
 	s->id = atomic_fetch_add(&w->shared->next_session_id, 1) + 1;
 	s->since_us = wall_us();
 	s->slot = SLOT_NONE;
+	s->wake_ms = -1;
 	s->compute.stream.fd = -1;
 	timer_init(&s->deadline, w->loop, on_deadline, s);
 	stream_open(&s->client.stream, w->loop, fd, on_client, s);
@@ -146,8 +147,10 @@ void session_refuse(Session *s, const Fault *why)
 
 void session_end(Session *s, const char *reason)
 {
-	if (!s->reason)
+	if (!s->reason) {
 		s->reason = reason;
+		s->ended_in = s->phase->name;
+	}
 	session_advance(s, PHASE_close);
 }
 

@@ -93,8 +93,10 @@ struct Session {
 	bool client_left; /* its socket has ended; nothing can be said to it */
 	bool held;        /* its requests wait for a cancel to be delivered */
 	uint64_t received_client, received_compute;
-	const char *reason; /* why it ends */
-	char sqlstate[6];   /* with which it was refused, or "" */
+	const char *reason;   /* why it ends */
+	const char *ended_in; /* the phase it was in then */
+	int wake_ms;          /* how long it waited for its compute; -1: it did not */
+	char sqlstate[6];     /* with which it was refused, or "" */
 	TAILQ_ENTRY(Session) all, waiters;
 };
 

@@ -164,6 +164,15 @@ static void raise_limits(const Supervisor *s)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static bool no_pid_file(Supervisor *s, Fault *why, const char *problem)
+{
+	if (s->pid_file != -1)
+		close(s->pid_file);
+	s->pid_file = -1;
+	return fault_set(why, FAULT_BAD_SETTING, "pidfile \"%s\": %s", s->conf->reveille.pidfile.s,
+			 problem);
+}
+
 /* A lock that ends with the process, so that a stale file is no obstacle. */
 static bool open_pid_file(Supervisor *s, Fault *why)
 {
@@ -171,20 +180,16 @@ static bool open_pid_file(Supervisor *s, Fault *why)
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	char text[24];
 
-	s->pid_file = -1;
 	if (!*path)
 		return true;
 	s->pid_file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (s->pid_file == -1)
-		return fault_set(why, FAULT_BAD_SETTING, "could not open pidfile \"%s\": %s", path,
-				 strerror(errno));
+		return no_pid_file(s, why, strerror(errno));
 	if (fcntl(s->pid_file, F_SETLK, &lock) == -1)
-		return fault_set(why, FAULT_BAD_SETTING,
-				 "pidfile \"%s\" is locked: another reveille is running", path);
+		return no_pid_file(s, why, "it is locked: another reveille is running");
 	snprintf(text, sizeof(text), "%d\n", (int)getpid());
 	if (ftruncate(s->pid_file, 0) == -1 || write(s->pid_file, text, strlen(text)) == -1)
-		return fault_set(why, FAULT_BAD_SETTING, "could not write pidfile \"%s\": %s", path,
-				 strerror(errno));
+		return no_pid_file(s, why, strerror(errno));
 	return true;
 }
 

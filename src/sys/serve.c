@@ -176,6 +176,24 @@ static Visit *visit_of(HttpServer *s, struct evhttp_connection *connection)
 
 /* ---- requests ---------------------------------------------------------- */
 
+/* evhttp's own parser refuses a whole query for one name without a value. */
+static void parse_query(struct evkeyvalq *out, const char *text)
+{
+	char *copy = mem_text(text), *save = NULL;
+
+	for (char *pair = strtok_r(copy, "&", &save); pair; pair = strtok_r(NULL, "&", &save)) {
+		char *equals = strchr(pair, '='), *value;
+
+		if (equals)
+			*equals = 0;
+		value = evhttp_uridecode(equals ? equals + 1 : "", 1, NULL);
+		if (value)
+			evhttp_add_header(out, pair, value);
+		free(value);
+	}
+	free(copy);
+}
+
 static void on_evhttp_request(struct evhttp_request *evhttp, void *arg)
 {
 	HttpServer *s = arg;
@@ -191,8 +209,7 @@ static void on_evhttp_request(struct evhttp_request *evhttp, void *arg)
 	r->method = evhttp_request_get_command(evhttp);
 	r->path = mem_text(path ? path : "");
 	TAILQ_INIT(&r->query);
-	if (query)
-		evhttp_parse_query_str(query, &r->query);
+	parse_query(&r->query, query ? query : "");
 	s->on_request(s->arg, r);
 }
 

@@ -241,6 +241,7 @@ bool spawn_first_line(const char *const *argv, char *out, size_t size)
 	pid_t pid;
 	FILE *in;
 	bool got;
+	int c = 0;
 
 	if (pipe2(ends, O_CLOEXEC) == -1)
 		return false;
@@ -248,6 +249,8 @@ bool spawn_first_line(const char *const *argv, char *out, size_t size)
 	close(ends[1]);
 	in = fdopen(ends[0], "r");
 	got = in && fgets(out, (int)size, in);
+	while (got && c != EOF) /* to its end, or it would die of a closed pipe */
+		c = fgetc(in);
 	if (in)
 		fclose(in);
 	while (pid != -1 && waitpid(pid, &status, 0) == -1 && errno == EINTR)

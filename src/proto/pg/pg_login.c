@@ -7,31 +7,24 @@
  * the login tried again; and ReadyForQuery waits until the entry's connect
  * query has run.
  */
+#include "base/text.h"
 #include "pg.h"
 
 #define FRAME_HEAD 5
 
-static bool is_not_yet(const char sqlstate[6])
+/* A field of an ErrorResponse as text, or "" (some servers leave fields out). */
+static const char *find_field(Span body, char type)
 {
-	return strcmp(sqlstate, "57P03") == 0;
-}
-
-/* The field 'C' of an ErrorResponse: its SQLSTATE, or "" (some servers leave it out). */
-static void read_sqlstate(Span body, char out[6])
-{
-	out[0] = 0;
 	while (body.n > 1 && body.at[0] != 0) {
 		const uint8_t *zero = memchr(body.at + 1, 0, body.n - 1);
 
 		if (!zero)
-			return;
-		if (body.at[0] == 'C' && zero - body.at == 6) {
-			memcpy(out, body.at + 1, 5);
-			out[5] = 0;
-			return;
-		}
+			break;
+		if (body.at[0] == type)
+			return (const char *)body.at + 1;
 		body = span_skip(body, (size_t)(zero - body.at) + 1);
 	}
+	return "";
 }
 
 static void put_key(const CancelKey *key, Buf *out)
@@ -55,14 +48,19 @@ static void take_key(Login *login, Span body, Buf *to_client)
 
 static LoginVerdict take_error(Login *login, Span frame, Buf *to_client, Fault *why)
 {
-	char sqlstate[6];
+	Span body = span_skip(frame, FRAME_HEAD);
+	const char *sqlstate = find_field(body, 'C');
 
-	read_sqlstate(span_skip(frame, FRAME_HEAD), sqlstate);
-	if (!login->heard && is_not_yet(sqlstate)) {
+	if (!login->heard && strcmp(sqlstate, "57P03") == 0) {
 		fault_set(why, FAULT_DIAL_FAILED, "the compute does not take connections yet");
 		return LOGIN_NOT_YET;
 	}
-	memcpy(login->refusal, sqlstate, sizeof(login->refusal));
+	if (login->asking) {
+		fault_set(why, FAULT_MISCONFIGURED, "connect_query failed: %s",
+			  find_field(body, 'M'));
+		return LOGIN_FAULT;
+	}
+	text_copy(login->refusal, sizeof(login->refusal), sqlstate);
 	buf_append(to_client, frame);
 	return LOGIN_ENDED;
 }

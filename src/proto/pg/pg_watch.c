@@ -79,6 +79,7 @@ static void saw_copy_in(Watch *w)
 
 static void saw_answer(Watch *w, const uint8_t *head)
 {
+	w->refused = head[0] == PG_ERROR_RESPONSE;
 	switch (head[0]) {
 	case PG_READY_FOR_QUERY:
 		saw_ready(w, head[HEAD_SIZE]);
