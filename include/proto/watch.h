@@ -34,7 +34,7 @@ typedef struct Watch {
 	uint32_t unanswered_queries; /* Query and FunctionCall, each to be answered once */
 	uint32_t unanswered_syncs;
 	uint32_t syncs_after_copy; /* of those, sent behind the end of the client's copy data */
-	bool executing;            /* an Execute was sent, and no Sync behind it yet */
+	bool unsynced;             /* extended messages were sent, and no Sync behind them yet */
 	bool copy_in;              /* the compute reads copy data, and swallows Syncs */
 	bool copy_ended;           /* the client ended its copy data before that began */
 	bool in_transaction;
@@ -48,6 +48,12 @@ static inline uint32_t watch_unanswered(const Watch *w)
 	return w->unanswered_queries + w->unanswered_syncs;
 }
 
+/* Whether the compute has been asked for something and has not finished with it. */
+static inline bool watch_is_asked(const Watch *w)
+{
+	return watch_unanswered(w) > 0 || w->unsynced || w->copy_in;
+}
+
 static inline bool watch_at_frame_end(const Watch *w, Side side)
 {
 	return w->cursor[side].left == 0 && w->cursor[side].have == 0;
@@ -55,8 +61,8 @@ static inline bool watch_at_frame_end(const Watch *w, Side side)
 
 static inline bool watch_at_rest(const Watch *w)
 {
-	return watch_unanswered(w) == 0 && !w->in_transaction &&
-	       watch_at_frame_end(w, SIDE_CLIENT) && watch_at_frame_end(w, SIDE_COMPUTE);
+	return !watch_is_asked(w) && !w->in_transaction && watch_at_frame_end(w, SIDE_CLIENT) &&
+	       watch_at_frame_end(w, SIDE_COMPUTE);
 }
 
 #endif

@@ -7,6 +7,7 @@
 #ifndef SYS_FETCH_H
 #define SYS_FETCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/span.h"
@@ -20,6 +21,7 @@ typedef struct Fetch Fetch;
 typedef struct FetchAnswer {
 	int status;             /* HTTP status, or 0 if there was no answer */
 	const char *error;      /* if there was none: why */
+	bool too_large;         /* there was one, larger than FETCH_BODY_MAX: status is 0 */
 	Span body;              /* borrowed for the call; ends in a zero that is not counted */
 	int64_t retry_after_ms; /* what Retry-After asks for, or -1 */
 } FetchAnswer;

@@ -24,7 +24,7 @@ typedef struct ServeLimits {
 	int64_t request_ms;  /* from connecting, or the last answer, to a whole request */
 } ServeLimits;
 
-/* Serves a listening socket, which stays the caller's. */
+/* Serves a listening socket, which stays the caller's. The process ignores SIGPIPE from here on. */
 HttpServer *serve_open(Loop *loop, int listen_fd, const ServeLimits *limits,
 		       void (*on_request)(void *arg, Request *r), void *arg);
 

@@ -61,7 +61,6 @@ static void watch_signals(Controller *c)
 	static const int numbers[] = {SIGHUP, SIGUSR1, SIGTERM, SIGINT, SIGQUIT};
 	static SignalWatch watches[sizeof(numbers) / sizeof(numbers[0])];
 
-	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		signal_watch_start(&watches[i], c->loop, numbers[i], on_signal, c);
@@ -88,12 +87,12 @@ static bool open_all(Controller *c, Fault *why)
 	c->store = store_open(c->loop, c->conf->control.store.s, why);
 	if (!c->store)
 		return false;
-	c->driver = driver_process_open(c->loop, c->conf, why);
-	if (!c->driver)
-		return false;
-	text_copy(c->tokens.proxy, sizeof(c->tokens.proxy), c->setup.proxy_token);
 	admin_token_file(c->conf, file, sizeof(file));
-	return token_load_admin(&c->tokens, file, why);
+	text_copy(c->tokens.proxy, sizeof(c->tokens.proxy), c->setup.proxy_token);
+	if (!token_load_admin(&c->tokens, file, why))
+		return false;
+	c->driver = driver_process_open(c->loop, c->conf, why);
+	return c->driver != NULL;
 }
 
 /* ---- what the store holds ---------------------------------------------- */

@@ -169,5 +169,9 @@ void door_shut(Worker *w)
 {
 	close_door(w, 0);
 	timer_stop(&w->door.reopen);
+	/* When the last worker has closed them, the kernel refuses who comes. */
+	for (int i = 0; i < w->door.n; i++)
+		close(w->door.listeners[i].fd);
+	w->door.n = 0;
 	atomic_store(&w->cell->ready, 0);
 }

@@ -1,6 +1,6 @@
 /*
  * The hot path.  A request costs a receive and a send, its answer the same, and
- * nothing else: no clock, no timer, no memory, no change of events.
+ * nothing else: no other system call, no timer, no memory, no change of events.
  *
  * What is received lies in the worker's one buffer, is shown to the Watch, and
  * is sent on at once.  What the other side does not take is kept by its stream,
@@ -10,6 +10,7 @@
 
 #include "cancel.h"
 #include "phases.h"
+#include "sys/clock.h"
 #include "worker.h"
 
 #define ROUNDS 8 /* full buffers in a row before others have their turn */
@@ -24,16 +25,27 @@ static void show_work(Session *s)
 {
 	SlotHead *head = &s->worker->shared->heads[s->slot];
 
-	atomic_store_explicit(&head->at_work,
-			      watch_unanswered(&s->watch) > 0 || s->watch.in_transaction,
-			      memory_order_relaxed);
+	atomic_store_explicit(&head->at_work, !watch_at_rest(&s->watch), memory_order_relaxed);
 	atomic_store_explicit(&head->transactions, s->watch.transactions, memory_order_relaxed);
+}
+
+/* A request's time is from the first that is unanswered until none is. */
+static void take_time(Session *s, const Watch *before)
+{
+	bool was_asked = watch_is_asked(before), is_asked = watch_is_asked(&s->watch);
+
+	if (!was_asked && is_asked)
+		s->asked_us = clock_us();
+	else if (was_asked && !is_asked)
+		histogram_add(&s->worker->cell->stats.query_time,
+			      (uint64_t)(clock_us() - s->asked_us));
 }
 
 static void count(Session *s, Side from, size_t n, const Watch *before)
 {
 	Stats *stats = &s->worker->cell->stats;
 
+	take_time(s, before);
 	if (from == SIDE_CLIENT) {
 		s->received_client += n;
 		stat_add(&stats->received_client, n);
@@ -56,7 +68,7 @@ static void client_gone(Session *s)
 		stream_read_off(&s->client.stream);
 		return;
 	}
-	if (watch_unanswered(&s->watch) > 0)
+	if (watch_is_asked(&s->watch))
 		cancel_abandoned(s);
 	session_end(s, "the client closed");
 }

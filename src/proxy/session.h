@@ -85,7 +85,8 @@ struct Session {
 	Watch watch;
 	Timer deadline;
 	uint64_t id;
-	int64_t since_us;
+	int64_t since_us; /* wall clock */
+	int64_t asked_us; /* when the request under way began */
 	uint32_t slot;    /* SLOT_NONE before admission */
 	Route *route;     /* the row this session is counted in, or NULL */
 	bool opened;      /* a line was logged for its beginning */

@@ -120,6 +120,8 @@ static WakeVerdict judge_problem(const FetchAnswer *fetched, const char *compute
 
 WakeVerdict wake_judge(const FetchAnswer *fetched, const char *compute, RouteAnswer *answer)
 {
+	if (fetched->too_large)
+		return not_understood(answer, fetched->error);
 	if (fetched->status == 0) {
 		fault_set(&answer->fault, FAULT_CONTROL_PLANE,
 			  "the control plane could not be asked to wake compute \"%s\": %s",

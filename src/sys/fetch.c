@@ -45,7 +45,7 @@ static void free_fetch(void *arg)
 
 static FetchAnswer read_answer(Fetch *f, CURLcode result)
 {
-	FetchAnswer a = {.error = "", .retry_after_ms = -1};
+	FetchAnswer a = {.error = "", .too_large = f->too_large, .retry_after_ms = -1};
 	curl_off_t seconds = 0;
 	long status = 0;
 

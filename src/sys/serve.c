@@ -8,6 +8,7 @@
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -183,11 +184,12 @@ static void parse_query(struct evkeyvalq *out, const char *text)
 
 	for (char *pair = strtok_r(copy, "&", &save); pair; pair = strtok_r(NULL, "&", &save)) {
 		char *equals = strchr(pair, '='), *value;
+		size_t n = 0;
 
 		if (equals)
 			*equals = 0;
-		value = evhttp_uridecode(equals ? equals + 1 : "", 1, NULL);
-		if (value)
+		value = evhttp_uridecode(equals ? equals + 1 : "", 1, &n);
+		if (value && strlen(value) == n) /* no zero hides what follows it */
 			evhttp_add_header(out, pair, value);
 		free(value);
 	}
@@ -334,6 +336,7 @@ HttpServer *serve_open(Loop *loop, int listen_fd, const ServeLimits *limits,
 	evhttp_set_allowed_methods(s->http, (ev_uint16_t)(EVHTTP_REQ_PATCH * 2 - 1));
 	evhttp_set_bevcb(s->http, on_new_connection, s);
 	evhttp_set_gencb(s->http, on_evhttp_request, s);
+	signal(SIGPIPE, SIG_IGN); /* evhttp writes to clients that may have left */
 	evutil_make_socket_nonblocking(listen_fd);
 	s->listener = evconnlistener_new(loop_base(loop), NULL, NULL, LEV_OPT_CLOSE_ON_EXEC, 0,
 					 listen_fd);

@@ -10,8 +10,11 @@ bool body_text(const json_t *object, const char *name, const char *otherwise, co
 {
 	const json_t *member = json_object_get(object, name);
 
-	*value = member ? json_string_value(member) : otherwise;
-	if (member && !*value)
+	*value = otherwise;
+	if (!member || json_is_null(member))
+		return true;
+	*value = json_string_value(member);
+	if (!*value)
 		return fault_set(why, FAULT_BAD_VALUE, "%s must be a text", name);
 	return true;
 }

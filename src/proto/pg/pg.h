@@ -23,7 +23,11 @@ typedef enum PgMessage {
 	/* from the client */
 	PG_QUERY = 'Q',
 	PG_FUNCTION_CALL = 'F',
+	PG_PARSE = 'P',
+	PG_BIND = 'B',
+	PG_DESCRIBE = 'D',
 	PG_EXECUTE = 'E',
+	PG_CLOSE = 'C',
 	PG_SYNC = 'S',
 	PG_COPY_DONE = 'c',
 	PG_COPY_FAIL = 'f',
@@ -31,8 +35,8 @@ typedef enum PgMessage {
 	/* from the compute */
 	PG_READY_FOR_QUERY = 'Z',
 	PG_COPY_IN_RESPONSE = 'G',
-	PG_DATA_ROW = 'D',
-	PG_ERROR_RESPONSE = 'E', /* as Execute: the direction tells them apart */
+	PG_DATA_ROW = 'D', /* as Describe: the direction tells them apart */
+	PG_ERROR_RESPONSE = 'E',
 	PG_BACKEND_KEY_DATA = 'K',
 	PG_NEGOTIATE_PROTOCOL_VERSION = 'v',
 } PgMessage;

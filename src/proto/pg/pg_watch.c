@@ -21,7 +21,7 @@
 /* Without a request under way, the data of a COPY that failed has come to its end. */
 static void saw_copy_end(Watch *w)
 {
-	w->copy_ended = !w->copy_in && (watch_unanswered(w) > 0 || w->executing);
+	w->copy_ended = !w->copy_in && (watch_unanswered(w) > 0 || w->unsynced);
 	w->copy_in = false;
 	w->syncs_after_copy = 0;
 }
@@ -34,11 +34,15 @@ static void saw_request(Watch *w, uint8_t type)
 		w->unanswered_queries++;
 		w->requests++;
 		break;
+	case PG_PARSE:
+	case PG_BIND:
+	case PG_DESCRIBE:
 	case PG_EXECUTE:
-		w->executing = true;
+	case PG_CLOSE:
+		w->unsynced = true;
 		break;
 	case PG_SYNC:
-		w->executing = false;
+		w->unsynced = false;
 		if (w->copy_in)
 			break;
 		w->unanswered_syncs++;
