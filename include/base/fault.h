@@ -22,7 +22,8 @@ typedef enum FaultCode {
 typedef struct Fault {
 	FaultCode code;
 	char detail[256];
-	char hint[160]; /* empty if there is nothing to say */
+	char hint[160];  /* empty if there is nothing to say */
+	char cause[160]; /* for the log alone: addresses and the like are no client's business */
 } Fault;
 
 typedef enum FaultLevel {
@@ -46,6 +47,9 @@ bool fault_set(Fault *f, FaultCode code, const char *fmt, ...)
 
 /* Adds a hint to a fault that was set; returns false as fault_set does. */
 bool fault_hint(Fault *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Adds a cause to a fault that was set; returns false as fault_set does. */
+bool fault_cause(Fault *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 const FaultInfo *fault_info(FaultCode code);
 

@@ -34,6 +34,16 @@ bool fault_hint(Fault *f, const char *fmt, ...)
 	return false;
 }
 
+bool fault_cause(Fault *f, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(f->cause, sizeof(f->cause), fmt, ap);
+	va_end(ap);
+	return false;
+}
+
 const FaultInfo *fault_info(FaultCode code)
 {
 	assert(code < FAULT_COUNT);

@@ -107,7 +107,7 @@ static void too_late(Session *s)
 	route_load(s->route, &answer);
 	if (answer.fault.code && strcmp(answer.name, s->arrival->compute) == 0)
 		fault_set(&why, FAULT_WAKE_TIMEOUT,
-			  "compute \"%s\" did not wake within wake_timeout (%lld ms); last: %.120s",
+			  "compute \"%s\" did not wake within wake_timeout (%lld ms); last: %s",
 			  s->arrival->compute, ms, answer.fault.detail);
 	else
 		fault_set(&why, FAULT_WAKE_TIMEOUT,

@@ -75,8 +75,8 @@ static void settle(WakeCall *c, RoutePhase phase)
 
 static void log_failure(const WakeCall *c, const char *what)
 {
-	log_warning("%s: compute=%s attempt=%d error=\"%s\"", what, c->answer.name, c->attempt,
-		    c->answer.fault.detail);
+	log_warning("%s: compute=%s attempt=%d error=\"%s\" cause=\"%s\"", what, c->answer.name,
+		    c->attempt, c->answer.fault.detail, c->answer.fault.cause);
 }
 
 /* Nobody waits: the claim is given up as if it had never been. */

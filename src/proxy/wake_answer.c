@@ -40,7 +40,8 @@ static WakeDepth depth_of(const char *word)
 static WakeVerdict not_understood(RouteAnswer *answer, const char *what)
 {
 	fault_set(&answer->fault, FAULT_WAKE_FAILED,
-		  "the control plane's answer is not what it should be: %s", what);
+		  "the control plane's answer is not what it should be");
+	fault_cause(&answer->fault, "%s", what);
 	return WAKE_FAILED;
 }
 
@@ -124,8 +125,8 @@ WakeVerdict wake_judge(const FetchAnswer *fetched, const char *compute, RouteAns
 		return not_understood(answer, fetched->error);
 	if (fetched->status == 0) {
 		fault_set(&answer->fault, FAULT_CONTROL_PLANE,
-			  "the control plane could not be asked to wake compute \"%s\": %s",
-			  compute, fetched->error);
+			  "the control plane could not be asked to wake compute \"%s\"", compute);
+		fault_cause(&answer->fault, "%s", fetched->error);
 		return WAKE_RETRY;
 	}
 	if (fetched->status == 200)

@@ -249,6 +249,7 @@ int supervisor_main(const SupervisorSetup *setup)
 	log_info("started: version=" REVEILLE_VERSION " workers=%d listeners=%d",
 		 s.shared->n_workers, s.clients.n);
 	systemd_tell("READY=1");
+	tell_status(&s);
 	if (setup->ready_fd != -1 && write(setup->ready_fd, "", 1) == -1)
 		log_debug("nobody waits for us to be ready");
 	run(&s, &set);
