@@ -31,6 +31,7 @@ static void saw_request(Watch *w, uint8_t type)
 	switch (type) {
 	case PG_QUERY:
 	case PG_FUNCTION_CALL:
+		w->unsynced = false; /* its answer ends what came before, too */
 		w->unanswered_queries++;
 		w->requests++;
 		break;
@@ -42,9 +43,9 @@ static void saw_request(Watch *w, uint8_t type)
 		w->unsynced = true;
 		break;
 	case PG_SYNC:
-		w->unsynced = false;
 		if (w->copy_in)
 			break;
+		w->unsynced = false;
 		w->unanswered_syncs++;
 		w->syncs_after_copy += w->copy_ended;
 		w->requests++;
@@ -76,6 +77,8 @@ static void saw_ready(Watch *w, uint8_t status)
 
 static void saw_copy_in(Watch *w)
 {
+	/* An Execute that began it wants a Sync of its own, behind the data. */
+	w->unsynced |= w->unanswered_queries == 0 && !w->copy_ended;
 	w->unanswered_syncs = w->copy_ended ? w->syncs_after_copy : 0;
 	w->copy_in = !w->copy_ended;
 	w->copy_ended = false;
