@@ -222,19 +222,8 @@ static void too_late(Session *s)
 
 void phase_dial_event(Session *s, Event e)
 {
-	switch (e) {
-	case EVENT_CLIENT_READABLE:
-		session_read_ahead(s);
-		break;
-	case EVENT_CLIENT_BROKEN:
-		session_hung_up(s);
-		break;
-	case EVENT_DEADLINE:
+	if (!session_hears_client(s, e) && e == EVENT_DEADLINE)
 		too_late(s);
-		break;
-	default:
-		break;
-	}
 }
 
 void phase_dial_leave(Session *s)

@@ -7,8 +7,6 @@
 #include "phases.h"
 #include "worker.h"
 
-#define CHUNK 16384
-
 void phase_hello_enter(Session *s)
 {
 	stream_read_on(&s->client.stream);
@@ -48,19 +46,8 @@ static bool step(Session *s)
 	return verdict == HELLO_ANSWER && session_is_in(s, PHASE_hello);
 }
 
-static void receive(Session *s)
+static void read_packets(Session *s)
 {
-	uint8_t chunk[CHUNK];
-	ssize_t n = stream_recv(&s->client.stream, chunk, sizeof(chunk));
-
-	if (n == STREAM_AGAIN)
-		return;
-	if (n <= 0) {
-		session_hung_up(s);
-		return;
-	}
-	s->received_client += (uint64_t)n;
-	buf_append(&s->client.in, (Span){chunk, (size_t)n});
 	while (step(s))
 		;
 }
@@ -71,7 +58,8 @@ void phase_hello_event(Session *s, Event e)
 
 	switch (e) {
 	case EVENT_CLIENT_READABLE:
-		receive(s);
+		if (session_receive(s))
+			read_packets(s);
 		break;
 	case EVENT_DEADLINE:
 		fault_set(&why, FAULT_LOGIN_TIMEOUT,

@@ -157,17 +157,14 @@ static void too_late(Session *s)
 
 void phase_login_event(Session *s, Event e)
 {
-	switch (e) {
-	case EVENT_CLIENT_READABLE:
-		session_read_ahead(s);
+	if (session_hears_client(s, e)) {
 		if (session_is_in(s, PHASE_login))
 			forward(s);
-		break;
+		return;
+	}
+	switch (e) {
 	case EVENT_COMPUTE_READABLE:
 		receive(s);
-		break;
-	case EVENT_CLIENT_BROKEN:
-		session_hung_up(s);
 		break;
 	case EVENT_COMPUTE_BROKEN:
 		compute_lost(s);

@@ -119,22 +119,12 @@ static void too_late(Session *s)
 
 void phase_wake_event(Session *s, Event e)
 {
-	switch (e) {
-	case EVENT_CLIENT_READABLE:
-		session_read_ahead(s);
-		break;
-	case EVENT_CLIENT_BROKEN:
-		session_hung_up(s);
-		break;
-	case EVENT_NUDGE:
+	if (session_hears_client(s, e))
+		return;
+	if (e == EVENT_NUDGE)
 		look(s);
-		break;
-	case EVENT_DEADLINE:
+	else if (e == EVENT_DEADLINE)
 		too_late(s);
-		break;
-	default:
-		break;
-	}
 }
 
 /* From one who waits the session becomes one who is there, so the row stays its. */

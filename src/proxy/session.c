@@ -160,21 +160,31 @@ void session_hung_up(Session *s)
 	session_end(s, "the client hung up");
 }
 
-void session_read_ahead(Session *s)
+bool session_receive(Session *s)
 {
-	uint8_t chunk[4096];
+	uint8_t chunk[16384];
 	ssize_t n = stream_recv(&s->client.stream, chunk, sizeof(chunk));
 
 	if (n == STREAM_AGAIN)
-		return;
+		return false;
 	if (n <= 0) {
 		session_hung_up(s);
-		return;
+		return false;
 	}
 	s->received_client += (uint64_t)n;
 	buf_append(&s->client.in, (Span){chunk, (size_t)n});
-	if (buf_size(&s->client.in) > READ_AHEAD_MAX)
+	return true;
+}
+
+bool session_hears_client(Session *s, Event e)
+{
+	if (e == EVENT_CLIENT_BROKEN)
+		session_hung_up(s);
+	else if (e != EVENT_CLIENT_READABLE)
+		return false;
+	else if (session_receive(s) && buf_size(&s->client.in) > READ_AHEAD_MAX)
 		stream_read_off(&s->client.stream);
+	return true;
 }
 
 void session_slot_info(Session *s, SlotInfo *info)

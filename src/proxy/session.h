@@ -125,11 +125,15 @@ void session_deadline(Session *s, int64_t ms);
 /* Whether to be nudged when shared memory changes. */
 void session_wait(Session *s, bool on);
 
+/* Adds what the client has sent to client.in; false if there was nothing, or the client is gone. */
+bool session_receive(Session *s);
+
 /*
  * For phases in which the client has nothing to say: keeps what it says
- * nevertheless, up to a bound, and ends the session if it hangs up.
+ * nevertheless, up to a bound, and ends the session if it hangs up.  True if the
+ * event was one of the client's.
  */
-void session_read_ahead(Session *s);
+bool session_hears_client(Session *s, Event e);
 
 /* What the slot is to tell; session_publish() makes it so. */
 void session_slot_info(Session *s, SlotInfo *info);

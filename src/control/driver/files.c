@@ -123,14 +123,14 @@ bool folder_remove(const char *path)
 	       errno == ENOENT || say("remove", path);
 }
 
-void folder_sweep(const char *path, const char *mark)
+void folder_sweep(const char *path, const char *mark, const char *but_not)
 {
 	DIR *dir = opendir(path);
 	const struct dirent *e;
 	char entry[PATH_SIZE];
 
 	while (dir && (e = readdir(dir)) != NULL) {
-		if (!strstr(e->d_name, mark))
+		if (!strstr(e->d_name, mark) || strstr(e->d_name, but_not))
 			continue;
 		path_set(entry, "%s/%s", path, e->d_name);
 		folder_remove(entry);

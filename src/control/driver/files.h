@@ -19,8 +19,8 @@ bool folder_copy(const char *from, const char *to);
 /* Removes a folder and all that is in it; one that is not there is good. */
 bool folder_remove(const char *path);
 
-/* Removes what unfinished work left in a folder: names that hold a mark. */
-void folder_sweep(const char *path, const char *mark);
+/* Removes what unfinished work left in a folder: names that hold `mark` but not `but_not`. */
+void folder_sweep(const char *path, const char *mark, const char *but_not);
 
 /* Waits until all that was written to the file system of a path is on disk. */
 void folder_sync(const char *path);

@@ -18,7 +18,7 @@ static void set_partial(Instance *i, const char *mark)
 	char random[9];
 
 	random_hex(random, 4);
-	path_set(i->partial, "%s%s%s", i->home.folder, mark, random);
+	path_set(i->partial, "%s%s%s-%s", i->home.folder, mark, i->driver->life, random);
 }
 
 static void on_job_end(void *arg, int status)
@@ -51,20 +51,27 @@ static void run(Instance *i, int (*job)(void *arg))
 
 /* ---- making ------------------------------------------------------------ */
 
-static int create(void *arg)
+static bool create_partial(Instance *i)
 {
-	Instance *i = arg;
 	char data[PATH_SIZE];
 
 	path_set(data, "%s/data", i->partial);
-	if (!folder_make(i->partial) || !folder_copy(i->driver->template.folder, data) ||
-	    !i->program->engine->set_secrets(i->program, data, &i->order))
-		return 1;
-	folder_sync(i->partial);
-	if (rename(i->partial, i->home.folder) == 0)
-		return 0;
-	perror("rename");
-	return 1;
+	return folder_make(i->partial) && folder_copy(i->driver->template.folder, data) &&
+	       i->program->engine->set_secrets(i->program, data, &i->order);
+}
+
+static int create(void *arg)
+{
+	Instance *i = arg;
+
+	if (create_partial(i)) {
+		folder_sync(i->partial);
+		if (rename(i->partial, i->home.folder) == 0)
+			return 0;
+		perror("rename");
+	}
+	folder_remove(i->partial);
+	return access(i->home.folder, F_OK) == 0 ? 0 : 1;
 }
 
 static void on_template(void *arg, const char *failure)
@@ -116,10 +123,10 @@ static int sweep(void *arg)
 	char folder[PATH_SIZE];
 
 	path_set(folder, "%s/%s", d->data_dir, d->program.engine->name);
-	folder_sweep(folder, MARK_MAKING);
-	folder_sweep(folder, MARK_GOING);
+	folder_sweep(folder, MARK_MAKING, d->life);
+	folder_sweep(folder, MARK_GOING, d->life);
 	path_set(folder, "%s/template", d->data_dir);
-	folder_sweep(folder, MARK_MAKING);
+	folder_sweep(folder, MARK_MAKING, d->life);
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "sys/random.h"
 
 /* ---- tasks ------------------------------------------------------------- */
 
@@ -202,18 +203,20 @@ static bool make_folders(ProcessDriver *d, const Config *conf, Fault *why)
 Driver *driver_process_open(Loop *loop, const Config *conf, Fault *why)
 {
 	ProcessDriver *d = NEW(ProcessDriver);
-	char templates[PATH_SIZE];
+	char templates[PATH_SIZE], mark[32];
 
 	d->driver.ops = &ops;
 	d->loop = loop;
 	machine_boot_id(d->boot_id);
+	random_hex(d->life, (LIFE_SIZE - 1) / 2);
 	if (!engine_postgres.locate(conf->process.postgres_bin_dir.s, &d->program, why) ||
 	    !make_folders(d, conf, why)) {
 		free(d);
 		return NULL;
 	}
 	path_set(templates, "%s/template", d->data_dir);
-	template_init(&d->template, loop, &d->program, templates);
+	snprintf(mark, sizeof(mark), MARK_MAKING "%s", d->life);
+	template_init(&d->template, loop, &d->program, templates, mark);
 	folder_sweep_all(d);
 	return &d->driver;
 }

@@ -18,15 +18,20 @@
 #include "sys/notify.h"
 #include "template.h"
 
-/* In names of what is being made or removed; left over if we die meanwhile. */
+/*
+ * In names of what is being made or removed, before the name of this life of
+ * ours; what earlier lives left is known by theirs, and swept away.
+ */
 #define MARK_MAKING ".tmp-"
 #define MARK_GOING  ".gone-"
+#define LIFE_SIZE   9
 
 typedef struct ProcessDriver {
 	Driver driver; /* first, so that a Driver * is one of these */
 	Loop *loop;
 	char data_dir[PATH_SIZE], socket_dir[PATH_SIZE];
 	char boot_id[BOOT_ID_SIZE];
+	char life[LIFE_SIZE];
 	Program program;
 	Template template;
 	Process *sweeper;

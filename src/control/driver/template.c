@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "sys/log.h"
 #include "sys/random.h"
 
@@ -12,11 +13,13 @@
 
 #define TAIL_SIZE 600
 
-void template_init(Template *t, Loop *loop, const Program *program, const char *parent)
+void template_init(Template *t, Loop *loop, const Program *program, const char *parent,
+		   const char *mark)
 {
 	*t = (Template){.loop = loop, .program = program};
 	path_set(t->folder, "%s/%s-%s-%d", parent, program->engine->name, program->version, REVISION);
 	path_set(t->log, "%s.log", t->folder);
+	text_copy(t->mark, sizeof(t->mark), mark);
 	STAILQ_INIT(&t->wants);
 }
 
@@ -78,7 +81,7 @@ void template_make(Template *t, TemplateWant *want)
 	if (t->job)
 		return;
 	random_hex(random, 4);
-	path_set(t->partial, "%s.tmp-%s", t->folder, random);
+	path_set(t->partial, "%s%s-%s", t->folder, t->mark, random);
 	unlink(t->log);
 	t->job = process_job(t->loop, make, t->log, on_job_end, t, &why);
 	if (!t->job)

@@ -24,12 +24,14 @@ typedef struct Template {
 	char folder[PATH_SIZE];	 /* the template, once it is there */
 	char partial[PATH_SIZE]; /* what is being made */
 	char log[PATH_SIZE];
+	char mark[32];
 	Process *job;
 	STAILQ_HEAD(, TemplateWant) wants;
 } Template;
 
-/* parent is a folder that is there. */
-void template_init(Template *t, Loop *loop, const Program *program, const char *parent);
+/* parent is a folder that is there; mark is for the name of what is not whole yet. */
+void template_init(Template *t, Loop *loop, const Program *program, const char *parent,
+		   const char *mark);
 
 bool template_is_there(const Template *t);
 
