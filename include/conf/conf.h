@@ -36,9 +36,11 @@ typedef struct conf_choice {
 #define CONF_FIELD_CHOICE conf_choice
 
 typedef struct Config {
-#define SECTION(name, doc) struct {
+#define SECTION(name, doc)                struct {
 #define SETTING(section, name, TYPE, ...) CONF_FIELD_##TYPE name;
-#define SECTION_END(name) } name;
+#define SECTION_END(name) \
+	}                 \
+	name;
 #include "conf/settings.def"
 #undef SECTION
 #undef SETTING

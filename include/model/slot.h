@@ -1,9 +1,9 @@
 /*
  * Session slots: one for each client session, and so the cancel table.
  *
- * The process id in the cancel key that a client gets names its slot in its
- * lower bits; the upper bits and the secret are random.  Any worker finds the
- * slot, compares in constant time, and knows the compute's own key and address.
+ * A client's cancel key is the process id of its server, because clients show it
+ * to that server (pg_terminate_backend), and a random secret of ours.  Any worker
+ * finds the slot that has the key, and there the compute's own key and address.
  *
  * Only slots below the configured limit are ever claimed, which is how
  * max_client_conn holds over all workers without anybody counting.  What
@@ -21,8 +21,7 @@
 
 #include "model/row.h"
 
-#define SLOT_BITS 18 /* of a process id; the highest is always set, so that it is never 0 */
-#define SLOTS_MAX (1 << (SLOT_BITS - 1))
+#define SLOTS_MAX 131072
 #define SLOT_NONE UINT32_MAX
 #define NAME_SIZE 64
 
@@ -33,6 +32,7 @@ typedef struct SlotHead {
 	_Atomic uint32_t canceller; /* Claimer of the worker that delivers a cancel; 0: nobody */
 	_Atomic uint32_t route;     /* 1 + the number of its compute's row; 0: none */
 	_Atomic uint32_t at_work;   /* a request is unanswered or a transaction open */
+	_Atomic uint64_t key;       /* slot_key() of what the client was given; 0: nothing yet */
 	_Atomic uint64_t transactions;
 } SlotHead;
 
@@ -40,8 +40,6 @@ typedef struct SlotHead {
 typedef struct SlotInfo {
 	uint64_t session_id;
 	int64_t since_us; /* wall clock */
-	uint32_t pid;     /* of the key handed to the client, with its random upper bits */
-	uint8_t secret[4];
 	uint32_t compute_pid;
 	uint8_t compute_secret[32];
 	uint32_t compute_secret_size; /* 0: cannot be cancelled (yet) */
@@ -60,11 +58,13 @@ typedef ROW(SlotInfo) SlotRow;
 uint32_t slot_claim(Shared *sh, uint32_t claimer, uint32_t *hint);
 void slot_release(Shared *sh, uint32_t slot, uint32_t *hint);
 
-/* Makes the process id and secret that a client gets for its slot. */
-void slot_key(uint32_t slot, const uint8_t random[8], uint32_t *pid, uint8_t secret[4]);
+/* A process id and a secret of four bytes as one number, which is never 0. */
+uint64_t slot_key(uint32_t pid, const uint8_t secret[4]);
 
-/* The slot that a key names, and what it tells; SLOT_NONE if the key is wrong. */
-uint32_t slot_find(const Shared *sh, uint32_t pid, const uint8_t *secret, size_t secret_size,
-		   SlotInfo *info);
+/*
+ * The slot that has the key, and what it tells; SLOT_NONE if there is none.
+ * Looks at every slot, so that the time does not depend on the key.
+ */
+uint32_t slot_find(const Shared *sh, uint64_t key, SlotInfo *info);
 
 #endif

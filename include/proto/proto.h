@@ -72,7 +72,7 @@ typedef enum LoginVerdict {
 } LoginVerdict;
 
 typedef struct Login {
-	CancelKey ours;            /* handed to the client in place of theirs */
+	CancelKey ours;            /* its secret is handed to the client in place of theirs */
 	CancelKey theirs;          /* what the compute gave */
 	const char *connect_query; /* NULL, or run before the client's first request */
 	bool heard;                /* the compute has said something that was passed on */

@@ -105,7 +105,10 @@ static const struct Key {
 	size_t offset, size;
 	Take *take;
 } keys[] = {
-#define STORED(key, field) {key, offsetof(Database, field), sizeof(((Database *)0)->field), NULL}
+#define STORED(key, field)                                                           \
+	{                                                                            \
+		key, offsetof(Database, field), sizeof(((Database *)0)->field), NULL \
+	}
 	STORED("dbname", dbname),
 	STORED("user", user),
 	STORED("client_encoding", client_encoding),

@@ -51,8 +51,8 @@ static bool split_setting(char *text, IniLine *line, Fault *why)
 	if (!*line->name)
 		return fault_set(why, FAULT_BAD_SETTING, "there is no name before the =");
 	if (!*line->section)
-		return fault_set(why, FAULT_BAD_SETTING,
-				 "\"%s\" stands before the first [section]", line->name);
+		return fault_set(why, FAULT_BAD_SETTING, "\"%s\" stands before the first [section]",
+				 line->name);
 	return true;
 }
 

@@ -11,7 +11,7 @@
 
 #define ACTIVITY_PROXIES   16
 #define ACTIVITY_BELIEF_MS 30000 /* three reports of the slowest interval that is usual */
-#define PROXY_ID_SIZE	   64
+#define PROXY_ID_SIZE      64
 
 typedef struct Report {
 	char proxy_id[PROXY_ID_SIZE];

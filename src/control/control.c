@@ -16,10 +16,10 @@
 #include "sys/log.h"
 #include "sys/machine.h"
 
-#define STARTS_PER_CPU	4
+#define STARTS_PER_CPU  4
 #define MAX_CONNECTIONS 20000
-#define MAX_BODY	(1 << 20)
-#define REQUEST_MS	30000
+#define MAX_BODY        (1 << 20)
+#define REQUEST_MS      30000
 
 static int start_limit(const Config *conf)
 {
@@ -77,7 +77,8 @@ static void admin_token_file(const Config *conf, char *out, size_t size)
 		return;
 	}
 	slash = path ? strrchr(path, '/') : NULL;
-	snprintf(out, size, "%.*sadmin.token", slash ? (int)(slash - path + 1) : 0, path ? path : "");
+	snprintf(out, size, "%.*sadmin.token", slash ? (int)(slash - path + 1) : 0,
+		 path ? path : "");
 }
 
 static bool open_all(Controller *c, Fault *why)

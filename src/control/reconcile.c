@@ -49,7 +49,8 @@ void reconcile_changed(Unit *u, const Compute *now)
 
 	u->compute = *now;
 	if (now->state != before) {
-		log_info("compute is now %s: compute=%s project=%s was=%s generation=%lld reason=\"%s\"",
+		log_info("compute is now %s: compute=%s project=%s was=%s generation=%lld "
+			 "reason=\"%s\"",
 			 compute_state_word(now->state), now->id, now->project_id,
 			 compute_state_word(before), (long long)now->generation, u->reason);
 		forget_wishes(u, now->state);
@@ -89,8 +90,9 @@ static void on_moved(void *arg, const StoreRows *rows, const Fault *why)
 		u->busy = true;
 		store->ops->compute_get(store, u->compute.id, (StoreCall){on_reloaded, u});
 	} else {
-		log_error("could not change a compute's state, trying again: compute=%s error=\"%s\"",
-			  u->compute.id, why->detail);
+		log_error(
+			"could not change a compute's state, trying again: compute=%s error=\"%s\"",
+			u->compute.id, why->detail);
 		timer_arm(&u->retry, RETRY_MS);
 	}
 }
@@ -177,13 +179,13 @@ static void on_observed(void *arg, const Sight *sight, const char *failure)
 
 	(void)failure;
 	u->busy = false;
-	if (!sight->running) {
+	if (!sight->there) {
 		m.unseen = true;
 		move(u, &m);
 		return;
 	}
-	if (strcmp(sight->incarnation, u->compute.incarnation) != 0) {
-		set_reason(u, "another server than the one that was started runs");
+	if (!sight->running || strcmp(sight->incarnation, u->compute.incarnation) != 0) {
+		set_reason(u, "its server is not the one that was started, or not ready");
 		move_to_suspending(u, true);
 		return;
 	}
@@ -357,7 +359,8 @@ void reconcile_attach(Unit *u)
 {
 	Controller *c = u->controller;
 
-	u->instance = c->driver->ops->attach(c->driver, u->compute.id, u->compute.engine, on_ended, u);
+	u->instance =
+		c->driver->ops->attach(c->driver, u->compute.id, u->compute.engine, on_ended, u);
 	timer_init(&u->retry, c->loop, on_retry, u);
 	drain_init(u);
 }

@@ -12,14 +12,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ID_SIZE		 64 /* a DNS label and a zero */
-#define NAME_SIZE	 128
-#define CONFIG_SIZE	 4096
-#define ADDRESS_SIZE	 112 /* of a Unix socket's name at most */
+#define ID_SIZE          64 /* a DNS label and a zero */
+#define NAME_SIZE        128
+#define CONFIG_SIZE      4096
+#define ADDRESS_SIZE     112 /* of a Unix socket's name at most */
 #define INCARNATION_SIZE 96
-#define REASON_SIZE	 1024
-#define SECRET_SIZE	 160
-#define ENGINE_SIZE	 16
+#define REASON_SIZE      1024
+#define SECRET_SIZE      160
+#define ENGINE_SIZE      16
 
 /*
  * At rest (suspended, active, failed), or on the way somewhere: a state on the
@@ -46,13 +46,13 @@ typedef struct Compute {
 	char engine[ENGINE_SIZE];
 	ComputeState state;
 	int64_t generation; /* counts the changes of state */
-	int size;	    /* thousandths of a compute unit */
+	int size;           /* thousandths of a compute unit */
 	char config[CONFIG_SIZE];
 	char incarnation[INCARNATION_SIZE]; /* of the server that runs, or "" */
-	char address[ADDRESS_SIZE];	    /* where it listens, or "" */
-	char failure[REASON_SIZE];	    /* why it failed, or "" */
-	char verifier[SECRET_SIZE];	    /* of the user's password */
-	char control_password[ID_SIZE];	    /* with which we log in ourselves */
+	char address[ADDRESS_SIZE];         /* where it listens, or "" */
+	char failure[REASON_SIZE];          /* why it failed, or "" */
+	char verifier[SECRET_SIZE];         /* of the user's password */
+	char control_password[ID_SIZE];     /* with which we log in ourselves */
 	int64_t created_at, last_activity;
 } Compute;
 

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #define DEFAULT_MAX_CONNECTIONS 100
-#define DEFAULT_SIZE		250
-#define MOST_CPU		1024
-#define LEAST_MEMORY		(INT64_C(32) << 20)
+#define DEFAULT_SIZE            250
+#define MOST_CPU                1024
+#define LEAST_MEMORY            (INT64_C(32) << 20)
 
 typedef enum MemberKind { KIND_INT, KIND_SIZE, KIND_TEXT, KIND_RESOURCES, KIND_LATER } MemberKind;
 
@@ -52,10 +52,9 @@ static int64_t unit_of(const char *suffix)
 		const char *suffix;
 		int64_t bytes;
 	} units[] = {
-		{"", 1},
-		{"k", 1000},	{"kB", 1 << 10}, {"Ki", 1 << 10},
-		{"M", 1000000}, {"MB", 1 << 20}, {"Mi", 1 << 20},
-		{"G", 1000000000}, {"GB", 1 << 30}, {"Gi", 1 << 30},
+		{"", 1},         {"k", 1000},     {"kB", 1 << 10}, {"Ki", 1 << 10},
+		{"M", 1000000},  {"MB", 1 << 20}, {"Mi", 1 << 20}, {"G", 1000000000},
+		{"GB", 1 << 30}, {"Gi", 1 << 30},
 	};
 
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
@@ -114,8 +113,7 @@ static bool is_good(const Member *m, const json_t *value)
 		return json_is_number(value) && json_number_value(value) > (double)m->least &&
 		       json_number_value(value) <= (double)m->most;
 	case KIND_TEXT:
-		return json_is_string(value) &&
-		       json_string_length(value) <= (size_t)m->most;
+		return json_is_string(value) && json_string_length(value) <= (size_t)m->most;
 	case KIND_RESOURCES:
 		return resources_are_good(value);
 	}

@@ -22,7 +22,7 @@ typedef struct ProjectSettings {
 } ProjectSettings;
 
 typedef struct ComputeSettings {
-	int cpu;	/* thousandths of a CPU, 0 if nobody said */
+	int cpu;        /* thousandths of a CPU, 0 if nobody said */
 	int64_t memory; /* bytes, 0 if nobody said */
 } ComputeSettings;
 

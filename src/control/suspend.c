@@ -3,7 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static SuspendVerdict keep(char *reason, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static SuspendVerdict keep(char *reason, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 static SuspendVerdict keep(char *reason, const char *fmt, ...)
 {
@@ -39,9 +40,11 @@ SuspendVerdict suspend_decide(const SuspendFacts *f, char reason[SUSPEND_REASON_
 	if (f->server.in_transaction > 0)
 		return keep(reason, "transactions are open: %d", f->server.in_transaction);
 	if (f->server.replicating > 0)
-		return keep(reason, "it is being replicated or backed up: %d", f->server.replicating);
+		return keep(reason, "it is being replicated or backed up: %d",
+			    f->server.replicating);
 	if (f->server.maintaining > 0)
 		return keep(reason, "maintenance is running: %d", f->server.maintaining);
-	snprintf(reason, SUSPEND_REASON_SIZE, "nobody used it for %lld s", (long long)(idle / 1000));
+	snprintf(reason, SUSPEND_REASON_SIZE, "nobody used it for %lld s",
+		 (long long)(idle / 1000));
 	return f->server.known ? SUSPEND_NOW : SUSPEND_ASK;
 }

@@ -13,19 +13,19 @@
 
 /* What the server says of itself. */
 typedef struct ServerFacts {
-	bool known;		  /* it was asked and answered */
-	int working;		  /* sessions with a query under way */
-	int in_transaction;	  /* sessions idle in an open transaction */
-	int replicating;	  /* walsenders, also those of a base backup */
-	int maintaining;	  /* autovacuum, parallel and replication workers */
-	int64_t idle_ms;	  /* since a session last did something; -1 if there is none */
+	bool known;         /* it was asked and answered */
+	int working;        /* sessions with a query under way */
+	int in_transaction; /* sessions idle in an open transaction */
+	int replicating;    /* walsenders, also those of a base backup */
+	int maintaining;    /* autovacuum, parallel and replication workers */
+	int64_t idle_ms;    /* since a session last did something; -1 if there is none */
 } ServerFacts;
 
 typedef struct SuspendFacts {
 	int64_t now_ms;
-	int64_t active_ms;   /* when it was last used, as far as we know */
-	int64_t timeout_ms;  /* 0: never suspend */
-	int at_work;	     /* sessions at work, as proxies report them */
+	int64_t active_ms;  /* when it was last used, as far as we know */
+	int64_t timeout_ms; /* 0: never suspend */
+	int at_work;        /* sessions at work, as proxies report them */
 	ServerFacts server;
 } SuspendFacts;
 

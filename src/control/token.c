@@ -24,8 +24,9 @@ static bool make_file(const char *file, Fault *why)
 				 file, strerror(errno));
 	random_hex(token, TOKEN_BYTES);
 	if (dprintf(fd, "%s\n", token) != TOKEN_SIZE || close(fd) == -1)
-		return fault_set(why, FAULT_BAD_SETTING, "could not write the token file \"%s\": %s",
-				 file, strerror(errno));
+		return fault_set(why, FAULT_BAD_SETTING,
+				 "could not write the token file \"%s\": %s", file,
+				 strerror(errno));
 	log_info("made the admin's token: file=\"%s\"", file);
 	return true;
 }
@@ -44,7 +45,8 @@ bool token_load_admin(Tokens *t, const char *file, Fault *why)
 		close(fd);
 	}
 	text[n > 0 ? n : 0] = 0;
-	if (text_copy(t->admin, sizeof(t->admin), text_trim(text)) && strlen(t->admin) >= LEAST_TOKEN)
+	if (text_copy(t->admin, sizeof(t->admin), text_trim(text)) &&
+	    strlen(t->admin) >= LEAST_TOKEN)
 		return true;
 	return fault_set(why, FAULT_BAD_SETTING,
 			 "the token file \"%s\" must hold one token of %d to %d characters", file,

@@ -77,7 +77,8 @@ bool wait_is_wanted(const Unit *u)
 {
 	const Waiter *w;
 
-	LIST_FOREACH(w, &u->waiters, link) {
+	LIST_FOREACH(w, &u->waiters, link)
+	{
 		if (w->what == WAIT_ACTIVE)
 			return true;
 	}

@@ -253,6 +253,8 @@ int main(int argc, char **argv)
 		fail(why.detail);
 	if (o.check) {
 		printf("%s: the configuration is good\n", o.file);
+		conf_release(conf);
+		free(text);
 		return 0;
 	}
 	check_user(conf);

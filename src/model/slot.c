@@ -1,7 +1,6 @@
 #include "model/slot.h"
 
 #include "base/bytes.h"
-#include "base/text.h"
 #include "model/shared.h"
 
 uint32_t slot_claim(Shared *sh, uint32_t claimer, uint32_t *hint)
@@ -27,6 +26,7 @@ void slot_release(Shared *sh, uint32_t slot, uint32_t *hint)
 	SlotInfo nothing = {0};
 
 	*hint = slot;
+	atomic_store(&head->key, 0);
 	ROW_STORE(&sh->slots[slot], &nothing);
 	atomic_store(&head->at_work, 0);
 	atomic_store(&head->transactions, 0);
@@ -34,27 +34,22 @@ void slot_release(Shared *sh, uint32_t slot, uint32_t *hint)
 	atomic_store(&head->owner, 0);
 }
 
-void slot_key(uint32_t slot, const uint8_t random[8], uint32_t *pid, uint8_t secret[4])
+uint64_t slot_key(uint32_t pid, const uint8_t secret[4])
 {
-	/* Positive, as process ids are. */
-	*pid = ((get_u32(random) << SLOT_BITS | slot) & INT32_MAX) | SLOTS_MAX;
-	memcpy(secret, random + 4, 4);
+	uint64_t key = (uint64_t)pid << 32 | get_u32(secret);
+
+	return key ? key : 1;
 }
 
-uint32_t slot_find(const Shared *sh, uint32_t pid, const uint8_t *secret, size_t secret_size,
-		   SlotInfo *info)
+uint32_t slot_find(const Shared *sh, uint64_t key, SlotInfo *info)
 {
-	uint32_t slot = pid & (SLOTS_MAX - 1);
-	uint8_t said[8] = {0}, truth[8];
+	uint32_t found = SLOT_NONE;
 
-	if (slot >= (uint32_t)sh->n_slots || atomic_load(&sh->heads[slot].owner) == 0 ||
-	    !ROW_LOAD(&sh->slots[slot], info))
+	for (uint32_t slot = 0; slot < (uint32_t)sh->n_slots; slot++) {
+		if (atomic_load_explicit(&sh->heads[slot].key, memory_order_relaxed) == key)
+			found = slot;
+	}
+	if (found == SLOT_NONE || !ROW_LOAD(&sh->slots[found], info))
 		return SLOT_NONE;
-	put_u32(said, pid);
-	memcpy(said + 4, secret, secret_size < 4 ? secret_size : 4);
-	put_u32(truth, info->pid);
-	memcpy(truth + 4, info->secret, 4);
-	if (!bytes_equal_in_constant_time(said, truth, 8) || secret_size != 4 || info->pid == 0)
-		return SLOT_NONE;
-	return slot;
+	return found;
 }

@@ -2,13 +2,15 @@
  * admit: is there room for one more?
  *
  * The slot in shared memory is the admission: there are as many as clients are
- * allowed, over all workers.  It also makes the key with which the client can
+ * allowed, over all workers.  It also makes the secret with which the client can
  * cancel, and shows the session to SHOW and to the monitor.
  */
 #include "base/text.h"
 #include "phases.h"
 #include "sys/random.h"
 #include "worker.h"
+
+#define OUR_SECRET_SIZE 4 /* as protocol 3.0 has it */
 
 static void copy_name(char *to, const Startup *s, const char *name)
 {
@@ -23,13 +25,9 @@ static void fill_slot(Session *s)
 	Arrival *a = s->arrival;
 	const Startup *startup = &a->hello.startup;
 	SlotInfo info = {.session_id = s->id, .since_us = s->since_us};
-	uint8_t random[8];
 
-	random_bytes(random, sizeof(random));
-	slot_key(s->slot, random, &info.pid, info.secret);
-	a->login.ours.pid = info.pid;
-	a->login.ours.secret_size = sizeof(info.secret);
-	memcpy(a->login.ours.secret, info.secret, sizeof(info.secret));
+	random_bytes(a->login.ours.secret, OUR_SECRET_SIZE);
+	a->login.ours.secret_size = OUR_SECRET_SIZE;
 	text_copy(info.compute, sizeof(info.compute), a->compute);
 	copy_name(info.user, startup, "user");
 	copy_name(info.database, startup, "database");

@@ -88,6 +88,8 @@ static void publish_compute(Session *s)
 	SlotInfo info;
 
 	session_slot_info(s, &info);
+	atomic_store(&s->worker->shared->heads[s->slot].key,
+		     key->secret_size ? slot_key(key->pid, a->login.ours.secret) : 0);
 	info.compute_pid = key->pid;
 	info.compute_secret_size = key->secret_size;
 	memcpy(info.compute_secret, key->secret, sizeof(info.compute_secret));
@@ -108,7 +110,6 @@ static void act(Session *s, LoginVerdict verdict, const Fault *why)
 	case LOGIN_MORE:
 		break;
 	case LOGIN_READY:
-		publish_compute(s);
 		session_advance(s, PHASE_relay);
 		break;
 	case LOGIN_NOT_YET:
@@ -143,6 +144,9 @@ static void receive(Session *s)
 		s->proto->login(&s->arrival->login, &s->compute.in, &to_client, &to_compute, &why);
 	if (buf_size(&to_client) > 0 && verdict != LOGIN_NOT_YET)
 		s->arrival->login.heard = true;
+	/* Before the client knows its key somebody has to know what it is for. */
+	if (verdict == LOGIN_READY)
+		publish_compute(s);
 	send_both(s, &to_client, &to_compute);
 	act(s, verdict, &why);
 }

@@ -70,8 +70,9 @@ bool log_open(const LogSetup *setup, Fault *why)
 		int fd = open_file();
 
 		if (fd == -1)
-			return fault_set(why, FAULT_BAD_SETTING, "could not open logfile \"%s\": %s",
-					 self.file, strerror(errno));
+			return fault_set(why, FAULT_BAD_SETTING,
+					 "could not open logfile \"%s\": %s", self.file,
+					 strerror(errno));
 		self.fd = fd;
 	}
 	if (self.syslog)
@@ -141,8 +142,10 @@ static size_t format_line(char *out, size_t n, LogLevel level, const char *messa
 			     (int)getpid(), message);
 		return (size_t)k < n ? (size_t)k : n - 1;
 	}
-	k = snprintf(out, n, "{\"time\":\"%s\",\"level\":\"%s\",\"process\":\"%s\",\"pid\":%d,\"message\":\"",
-		     when, levels[level].word, self.name, (int)getpid());
+	k = snprintf(
+		out, n,
+		"{\"time\":\"%s\",\"level\":\"%s\",\"process\":\"%s\",\"pid\":%d,\"message\":\"",
+		when, levels[level].word, self.name, (int)getpid());
 	k += (int)put_json_text(out + k, n - (size_t)k - 8, message);
 	return (size_t)k + (size_t)snprintf(out + k, n - (size_t)k, "\"}\n");
 }

@@ -28,7 +28,8 @@ static bool read_item(const json_t *json, const char *proxy_id, Item *out, Fault
 		return false;
 	if (!out->compute_id)
 		return fault_set(why, FAULT_BAD_VALUE, "compute_id is missing");
-	out->report = (Report){.sessions = (int)sessions, .at_work = (int)at_work, .idle_ms = idle_ms};
+	out->report =
+		(Report){.sessions = (int)sessions, .at_work = (int)at_work, .idle_ms = idle_ms};
 	text_copy(out->report.proxy_id, sizeof(out->report.proxy_id), proxy_id);
 	return true;
 }

@@ -17,9 +17,9 @@
 typedef struct Call {
 	Controller *c;
 	Request *request;
-	json_t *body;		  /* an object, empty if nothing was sent */
-	char id[ID_SIZE];	  /* the one in the path, "" if there is none */
-	char password[64];	  /* what compute creation shows once */
+	json_t *body;      /* an object, empty if nothing was sent */
+	char id[ID_SIZE];  /* the one in the path, "" if there is none */
+	char password[64]; /* what compute creation shows once */
 	int64_t since_ms;
 	bool flag; /* the handler's own */
 } Call;
@@ -42,8 +42,8 @@ void call_free(void *call);
 bool call_body_knows(const Call *call, const char *known, Fault *why);
 
 /* A query parameter within bounds, `otherwise` if it is not there; 422 if it is not a number. */
-bool call_query_int(const Call *call, const char *name, int64_t least, int64_t most,
-		    int64_t *value, Fault *why);
+bool call_query_int(const Call *call, const char *name, int64_t least, int64_t most, int64_t *value,
+		    Fault *why);
 
 /* Copies a given name in lower case; false if it could not be the id of anything. */
 bool call_id(const char *given, char out[ID_SIZE]);

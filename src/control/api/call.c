@@ -42,8 +42,7 @@ void call_answer_nothing(Call *call)
 	call_free(call);
 }
 
-void call_problem(Call *call, int status, const char *title, const char *detail,
-		  const char *reason)
+void call_problem(Call *call, int status, const char *title, const char *detail, const char *reason)
 {
 	json_t *body = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title", title,
 				 "status", status, "detail", detail);
@@ -93,8 +92,8 @@ bool call_body_knows(const Call *call, const char *known, Fault *why)
 	return true;
 }
 
-bool call_query_int(const Call *call, const char *name, int64_t least, int64_t most,
-		    int64_t *value, Fault *why)
+bool call_query_int(const Call *call, const char *name, int64_t least, int64_t most, int64_t *value,
+		    Fault *why)
 {
 	const char *text = request_query(call->request, name);
 	char *end;
@@ -174,7 +173,8 @@ static bool may(Call *call, const Route *route)
 		return true;
 	if (scope == SCOPE_NONE)
 		call_problem(call, 401, "a token is needed",
-			     "send the header Authorization: Bearer TOKEN with a valid token", NULL);
+			     "send the header Authorization: Bearer TOKEN with a valid token",
+			     NULL);
 	else
 		call_problem(call, 403, "not allowed", "this token may not do this", NULL);
 	return false;

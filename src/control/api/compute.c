@@ -39,7 +39,8 @@ static void on_made(void *arg, Unit *u, WaitEnd end)
 	Call *call = arg;
 
 	if (end == WAIT_NO_COMPUTE)
-		call_problem(call, 503, "the compute could not be made", u->reason, "CREATE_FAILED");
+		call_problem(call, 503, "the compute could not be made", u->reason,
+			     "CREATE_FAILED");
 	else
 		answer_created(call, u);
 }
@@ -92,8 +93,7 @@ static bool read_order(const Call *call, Compute *c, Fault *why)
 	const char *engine;
 
 	if (!call_body_knows(call, "name engine config", why) ||
-	    !body_text(call->body, "engine", "postgres", &engine, why) ||
-	    !set_name(call, c, why) ||
+	    !body_text(call->body, "engine", "postgres", &engine, why) || !set_name(call, c, why) ||
 	    !body_config(call, SETTINGS_OF_COMPUTE, "{}", c->config, why))
 		return false;
 	text_copy(c->engine, sizeof(c->engine), engine);
@@ -195,7 +195,8 @@ void api_compute_change(Call *call)
 		return;
 	}
 	c.size = size_of(call, &c);
-	call->c->store->ops->compute_configure(call->c->store, &c, (StoreCall){on_configured, call});
+	call->c->store->ops->compute_configure(call->c->store, &c,
+					       (StoreCall){on_configured, call});
 }
 
 /* ---- delete ------------------------------------------------------------ */

@@ -13,8 +13,9 @@ void api_health(Call *call)
 /* Requests are let in only when store and driver are open and all computes are known. */
 void api_ready(Call *call)
 {
-	call_answer(call, 200, json_pack("{s:s, s:i}", "status", "ready", "computes",
-					 (int)HASH_COUNT(call->c->fleet.units)));
+	call_answer(call, 200,
+		    json_pack("{s:s, s:i}", "status", "ready", "computes",
+			      (int)HASH_COUNT(call->c->fleet.units)));
 }
 
 /* ---- OpenAPI ----------------------------------------------------------- */
@@ -29,8 +30,8 @@ static json_t *parameters_of(const Route *route)
 
 static json_t *json_of_route(const Route *route)
 {
-	json_t *security = route->scope == SCOPE_NONE ? json_array()
-						      : json_pack("[{s:[]}]", "bearer");
+	json_t *security =
+		route->scope == SCOPE_NONE ? json_array() : json_pack("[{s:[]}]", "bearer");
 
 	return json_pack("{s:s, s:o, s:o, s:{s:{s:s}, s:{s:s}}}", "summary", route->doc,
 			 "parameters", parameters_of(route), "security", security, "responses",

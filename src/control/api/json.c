@@ -80,14 +80,14 @@ static void set_failure(json_t *json, const char *failure)
 json_t *json_of_compute(const Compute *c, const Fleet *fleet)
 {
 	const Unit *u = fleet_compute(fleet, c->id);
-	json_t *json = json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:I, s:f, s:o, s:o, s:o, s:o}", "id", c->id,
-		"project_id", c->project_id, "name", c->id, "engine", c->engine, "state",
-		compute_state_word(c->state), "generation", (json_int_t)c->generation, "size",
-		c->size / 1000.0, "address", text_or_null(c->address), "created_at",
-		json_of_time(c->created_at), "last_activity",
-		json_of_time(u ? unit_last_activity(u) : c->last_activity), "config",
-		json_of_config(c->config));
+	json_t *json =
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:f, s:o, s:o, s:o, s:o}", "id", c->id,
+			  "project_id", c->project_id, "name", c->id, "engine", c->engine, "state",
+			  compute_state_word(c->state), "generation", (json_int_t)c->generation,
+			  "size", c->size / 1000.0, "address", text_or_null(c->address),
+			  "created_at", json_of_time(c->created_at), "last_activity",
+			  json_of_time(u ? unit_last_activity(u) : c->last_activity), "config",
+			  json_of_config(c->config));
 
 	set_failure(json, c->failure);
 	return json;

@@ -9,9 +9,9 @@
 #include "base/text.h"
 #include "sys/clock.h"
 
-#define WAKE_SECONDS	  60
+#define WAKE_SECONDS      60
 #define MOST_WAKE_SECONDS 3600
-#define SUSPEND_MS	  90000 /* the drain, a fast stop and an immediate one */
+#define SUSPEND_MS        90000 /* the drain, a fast stop and an immediate one */
 
 /* ---- wake -------------------------------------------------------------- */
 

@@ -123,7 +123,8 @@ static void on_one_gone(void *arg, Unit *u, WaitEnd end)
 
 	(void)u;
 	if (end == WAIT_TIMEOUT)
-		call_answer(call, 202, json_pack("{s:s, s:s}", "id", call->id, "state", "deleting"));
+		call_answer(call, 202,
+			    json_pack("{s:s, s:s}", "id", call->id, "state", "deleting"));
 	else
 		await_next(call);
 }
@@ -132,8 +133,8 @@ static Unit *any_of_project(const Fleet *f, const char *project_id)
 {
 	Unit *u = f->units;
 
-	while (u && (u->compute.state == COMPUTE_GONE ||
-		     strcmp(u->compute.project_id, project_id) != 0))
+	while (u &&
+	       (u->compute.state == COMPUTE_GONE || strcmp(u->compute.project_id, project_id) != 0))
 		u = u->hh.next;
 	return u;
 }

@@ -9,8 +9,8 @@
 #include "page.h"
 #include "sys/clock.h"
 
-#define SECOND	     INT64_C(1000000)
-#define DAY	     (86400 * SECOND)
+#define SECOND       INT64_C(1000000)
+#define DAY          (86400 * SECOND)
 #define MOST_PERIODS 1000
 
 /* ---- operations -------------------------------------------------------- */
@@ -77,8 +77,8 @@ static bool read_granularity(const Call *call, Granularity *out, Fault *why)
 			return true;
 		}
 	}
-	return !text || fault_set(why, FAULT_BAD_VALUE,
-				  "granularity must be hourly, daily or monthly");
+	return !text ||
+	       fault_set(why, FAULT_BAD_VALUE, "granularity must be hourly, daily or monthly");
 }
 
 /* The last thirty days, if nothing is said. */
@@ -134,7 +134,8 @@ static bool is_listed(const json_t *list, const char *compute_id)
 
 	json_array_foreach((json_t *)(uintptr_t)list, i, entry)
 	{
-		if (strcmp(json_string_value(json_object_get(entry, "compute_id")), compute_id) == 0)
+		if (strcmp(json_string_value(json_object_get(entry, "compute_id")), compute_id) ==
+		    0)
 			return true;
 	}
 	return false;

@@ -21,19 +21,20 @@ typedef struct ServerOrder {
 	int max_connections;
 	int64_t memory; /* bytes it may use, 0 if nobody said */
 	int64_t start_timeout_ms;
-	char verifier[SECRET_SIZE];	/* of the user's password */
+	char verifier[SECRET_SIZE];     /* of the user's password */
 	char control_password[ID_SIZE]; /* of the role with which we log in ourselves */
 } ServerOrder;
 
 /* What a driver sees of a compute. */
 typedef struct Sight {
-	bool running; /* a server is there and ready */
+	bool there;   /* a server runs */
+	bool running; /* and is ready */
 	char incarnation[INCARNATION_SIZE];
 	char address[ADDRESS_SIZE];
 } Sight;
 
 typedef enum StopHow {
-	STOP_FAST,	/* ends sessions, closes its files properly */
+	STOP_FAST,      /* ends sessions, closes its files properly */
 	STOP_IMMEDIATE, /* as if the power had failed */
 } StopHow;
 

@@ -19,7 +19,7 @@
 #include "sys/random.h"
 #include "sys/scram_secret.h"
 
-#define PORT	      5432
+#define PORT          5432
 #define SUPERUSER     "postgres"
 #define MEGABYTE      (INT64_C(1) << 20)
 #define LEAST_BUFFERS (16 * MEGABYTE)
@@ -154,11 +154,10 @@ static bool initdb(const Program *p, const char *data)
 
 static bool make_template(const Program *p, const char *data)
 {
-	static const char sql[] =
-		"CREATE ROLE app LOGIN REPLICATION;\n"
-		"CREATE ROLE reveille_control LOGIN;\n"
-		"GRANT pg_monitor, pg_signal_backend TO reveille_control;\n"
-		"CREATE DATABASE app OWNER app;\n";
+	static const char sql[] = "CREATE ROLE app LOGIN REPLICATION;\n"
+				  "CREATE ROLE reveille_control LOGIN;\n"
+				  "GRANT pg_monitor, pg_signal_backend TO reveille_control;\n"
+				  "CREATE DATABASE app OWNER app;\n";
 
 	return initdb(p, data) && run_single(p, data, "postgres", sql);
 }

@@ -36,7 +36,7 @@ void task_end(Instance *i, const char *failure)
 
 static Sight sight_of(const Instance *i)
 {
-	Sight s = {.running = i->server && i->ready};
+	Sight s = {.there = i->server, .running = i->server && i->ready};
 
 	if (!s.running)
 		return s;
@@ -53,7 +53,8 @@ static void on_answer_time(void *arg)
 
 	/* It was ready, and died before anybody heard of it. */
 	if (i->task == TASK_START && !sight.running && !*i->failure)
-		text_copy(i->failure, sizeof(i->failure), "the server ended as soon as it was ready");
+		text_copy(i->failure, sizeof(i->failure),
+			  "the server ended as soon as it was ready");
 	i->task = TASK_NONE;
 	i->on_answer(i->arg, &sight, *i->failure ? i->failure : NULL);
 }

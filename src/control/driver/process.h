@@ -57,9 +57,9 @@ struct Instance {
 	/* The server, if one runs. */
 	Process *server;
 	bool ready;
-	Notify *notify;	 /* while it is starting */
-	long log_from;	 /* where its own lines begin in the log */
-	bool given_up;	 /* it was told to stop for taking too long */
+	Notify *notify; /* while it is starting */
+	long log_from;  /* where its own lines begin in the log */
+	bool given_up;  /* it was told to stop for taking too long */
 
 	/* What is being done, and for whom. */
 	Task task;

@@ -18,8 +18,8 @@
 #include "process.h"
 #include "sys/log.h"
 
-#define LOG_MOST	(1 << 20) /* a larger log is put aside at the next start */
-#define TAIL_SIZE	700
+#define LOG_MOST        (1 << 20) /* a larger log is put aside at the next start */
+#define TAIL_SIZE       700
 #define STOP_TIMEOUT_MS 30000 /* for a fast stop, before it becomes an immediate one */
 #define KILL_TIMEOUT_MS 10000 /* for an immediate stop, before it becomes SIGKILL */
 
@@ -239,7 +239,8 @@ static void start_failed(Instance *i, bool gave_up)
 		return;
 	}
 	last_words(i, failure,
-		   gave_up ? "the server was not ready in time" : "the server ended while starting");
+		   gave_up ? "the server was not ready in time"
+			   : "the server ended while starting");
 	task_end(i, failure);
 }
 

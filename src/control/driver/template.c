@@ -17,7 +17,8 @@ void template_init(Template *t, Loop *loop, const Program *program, const char *
 		   const char *mark)
 {
 	*t = (Template){.loop = loop, .program = program};
-	path_set(t->folder, "%s/%s-%s-%d", parent, program->engine->name, program->version, REVISION);
+	path_set(t->folder, "%s/%s-%s-%d", parent, program->engine->name, program->version,
+		 REVISION);
 	path_set(t->log, "%s.log", t->folder);
 	text_copy(t->mark, sizeof(t->mark), mark);
 	STAILQ_INIT(&t->wants);

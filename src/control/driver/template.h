@@ -21,7 +21,7 @@ typedef struct TemplateWant {
 typedef struct Template {
 	Loop *loop;
 	const Program *program;
-	char folder[PATH_SIZE];	 /* the template, once it is there */
+	char folder[PATH_SIZE];  /* the template, once it is there */
 	char partial[PATH_SIZE]; /* what is being made */
 	char log[PATH_SIZE];
 	char mark[32];

@@ -4,8 +4,8 @@
 #include "sqlite.h"
 #include "sys/clock.h"
 
-#define COLUMNS                                                                                    \
-	"id, project_id, engine, state, generation, size, config, incarnation, address, failure,"  \
+#define COLUMNS                                                                                   \
+	"id, project_id, engine, state, generation, size, config, incarnation, address, failure," \
 	" verifier, control_password, created_at, last_activity"
 
 #define TAKEN "SELECT 1 FROM projects WHERE id = ?1 UNION ALL SELECT 1 FROM computes WHERE id = ?1"
@@ -40,8 +40,8 @@ bool compute_read(Sqlite *s, Job *job, const char *id, Fault *why)
 {
 	int before = job->n;
 
-	read_rows(s, job, db_query(s, why, "SELECT " COLUMNS " FROM computes WHERE id = ?", "t", id),
-		  why);
+	read_rows(s, job,
+		  db_query(s, why, "SELECT " COLUMNS " FROM computes WHERE id = ?", "t", id), why);
 	if (why->code == FAULT_NONE && job->n == before)
 		fault_set(why, FAULT_NOT_FOUND, "there is no compute \"%s\"", id);
 	return why->code == FAULT_NONE;
@@ -53,9 +53,13 @@ static bool insert(Sqlite *s, const Compute *c, Fault *why)
 		      "INSERT INTO computes (id, project_id, engine, state, generation, size,"
 		      " config, verifier, control_password, created_at, last_activity)"
 		      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		      "tttt" "ii" "ttt" "ii", c->id, c->project_id, c->engine,
-		      compute_state_word(c->state), c->generation, (int64_t)c->size, c->config,
-		      c->verifier, c->control_password, c->created_at, c->last_activity);
+		      "tttt"
+		      "ii"
+		      "ttt"
+		      "ii",
+		      c->id, c->project_id, c->engine, compute_state_word(c->state), c->generation,
+		      (int64_t)c->size, c->config, c->verifier, c->control_password, c->created_at,
+		      c->last_activity);
 }
 
 static bool write_birth(Sqlite *s, const Compute *c, Fault *why)
@@ -73,7 +77,8 @@ static bool run_create(Sqlite *s, Job *job, Fault *why)
 {
 	const Compute *c = &job->with.compute;
 
-	if (!db_exists(s, why, "SELECT 1 FROM projects WHERE id = ? AND NOT deleting", c->project_id))
+	if (!db_exists(s, why, "SELECT 1 FROM projects WHERE id = ? AND NOT deleting",
+		       c->project_id))
 		return fault_set(why, FAULT_NOT_FOUND, "there is no project \"%s\"", c->project_id);
 	if (db_exists(s, why, TAKEN, c->id))
 		return fault_set(why, FAULT_EXISTS, "the name \"%s\" is taken", c->id);

@@ -15,7 +15,9 @@ static bool swap_state(Sqlite *s, const Move *m, Fault *why)
 	if (!db_run(s, why,
 		    "UPDATE computes SET state = ?, generation = generation + 1, incarnation = ?,"
 		    " address = ?, failure = ? WHERE id = ? AND state = ? AND generation = ?",
-		    "tttt" "tti", compute_state_word(m->to), m->incarnation, m->address,
+		    "tttt"
+		    "tti",
+		    compute_state_word(m->to), m->incarnation, m->address,
 		    m->to == COMPUTE_FAILED ? m->reason : "", m->compute_id,
 		    compute_state_word(m->from), m->generation))
 		return false;

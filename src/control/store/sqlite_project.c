@@ -27,8 +27,8 @@ static void read_rows(Sqlite *s, Job *job, sqlite3_stmt *q, Fault *why)
 
 static bool read_one(Sqlite *s, Job *job, const char *id, Fault *why)
 {
-	read_rows(s, job, db_query(s, why, "SELECT " COLUMNS " FROM projects WHERE id = ?", "t", id),
-		  why);
+	read_rows(s, job,
+		  db_query(s, why, "SELECT " COLUMNS " FROM projects WHERE id = ?", "t", id), why);
 	if (why->code == FAULT_NONE && job->n == 0)
 		fault_set(why, FAULT_NOT_FOUND, "there is no project \"%s\"", id);
 	return why->code == FAULT_NONE;
@@ -40,7 +40,8 @@ static bool run_create(Sqlite *s, Job *job, Fault *why)
 
 	if (db_exists(s, why, TAKEN, p->id))
 		return fault_set(why, FAULT_EXISTS, "\"%s\" is taken", p->id);
-	return db_run(s, why, "INSERT INTO projects (id, name, config, created_at) VALUES (?, ?, ?, ?)",
+	return db_run(s, why,
+		      "INSERT INTO projects (id, name, config, created_at) VALUES (?, ?, ?, ?)",
 		      "ttti", p->id, p->name, p->config, p->created_at) &&
 	       read_one(s, job, p->id, why);
 }
@@ -66,8 +67,8 @@ static bool run_list(Sqlite *s, Job *job, Fault *why)
 
 	read_rows(s, job,
 		  db_query(s, why,
-			   "SELECT " COLUMNS " FROM projects WHERE id > ? ORDER BY id LIMIT ?", "ti",
-			   page->after, (int64_t)(page->limit ? page->limit : -1)),
+			   "SELECT " COLUMNS " FROM projects WHERE id > ? ORDER BY id LIMIT ?",
+			   "ti", page->after, (int64_t)(page->limit ? page->limit : -1)),
 		  why);
 	return why->code == FAULT_NONE;
 }

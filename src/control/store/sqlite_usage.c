@@ -21,7 +21,9 @@ bool operation_write(Sqlite *s, const Operation *op, Fault *why)
 	return db_run(s, why,
 		      "INSERT INTO operations (project_id, compute_id, from_state, to_state,"
 		      " generation, reason, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-		      "tttt" "iti", op->project_id, op->compute_id, compute_state_word(op->from),
+		      "tttt"
+		      "iti",
+		      op->project_id, op->compute_id, compute_state_word(op->from),
 		      compute_state_word(op->to), op->generation, op->reason, op->at);
 }
 
@@ -40,16 +42,16 @@ static void read_operation(sqlite3_stmt *q, Operation *op)
 static bool run_operation_list(Sqlite *s, Job *job, Fault *why)
 {
 	const Page *page = &job->with.page;
-	sqlite3_stmt *q =
-		db_query(s, why,
-			 "SELECT id, project_id, compute_id, from_state, to_state, generation,"
-			 " reason, at FROM operations WHERE compute_id = ?1 AND (?2 = 0 OR id < ?2)"
-			 " ORDER BY id DESC LIMIT ?3",
-			 "tii", page->compute_id, page->before,
-			 (int64_t)(page->limit ? page->limit : -1));
+	sqlite3_stmt *q = db_query(
+		s, why,
+		"SELECT id, project_id, compute_id, from_state, to_state, generation,"
+		" reason, at FROM operations WHERE compute_id = ?1 AND (?2 = 0 OR id < ?2)"
+		" ORDER BY id DESC LIMIT ?3",
+		"tii", page->compute_id, page->before, (int64_t)(page->limit ? page->limit : -1));
 
 	while (db_next(s, q, why)) {
-		job->operations = mem_grow(job->operations, sizeof(Operation) * (size_t)(job->n + 1));
+		job->operations =
+			mem_grow(job->operations, sizeof(Operation) * (size_t)(job->n + 1));
 		read_operation(q, &job->operations[job->n++]);
 	}
 	return why->code == FAULT_NONE;
@@ -64,13 +66,17 @@ void sqlite_operation_list(Store *s, const Page *page, StoreCall call)
 
 static bool open_interval(Sqlite *s, const Compute *c, Fault *why)
 {
-	return db_run(s, why,
-		      "INSERT INTO compute_usage (project_id, compute_id, incarnation, size, boot_id,"
-		      " started_boot, started_at, last_seen)"
-		      " SELECT ?1, ?2, ?3, ?4, ?5, ?6, at, at FROM (SELECT max(?7, coalesce((SELECT"
-		      " max(ended_at) FROM compute_usage WHERE compute_id = ?2), 0)) AS at)",
-		      "ttt" "iti" "i", c->project_id, c->id, c->incarnation, (int64_t)c->size,
-		      s->boot_id, machine_boot_us(), wall_us());
+	return db_run(
+		s, why,
+		"INSERT INTO compute_usage (project_id, compute_id, incarnation, size, boot_id,"
+		" started_boot, started_at, last_seen)"
+		" SELECT ?1, ?2, ?3, ?4, ?5, ?6, at, at FROM (SELECT max(?7, coalesce((SELECT"
+		" max(ended_at) FROM compute_usage WHERE compute_id = ?2), 0)) AS at)",
+		"ttt"
+		"iti"
+		"i",
+		c->project_id, c->id, c->incarnation, (int64_t)c->size, s->boot_id,
+		machine_boot_us(), wall_us());
 }
 
 static bool close_interval(Sqlite *s, const Compute *c, bool unseen, Fault *why)
@@ -94,11 +100,13 @@ bool usage_follow(Sqlite *s, const Compute *now, ComputeState from, bool unseen,
 static bool beat(Sqlite *s, const Heartbeat *b, int64_t boot_us, Fault *why)
 {
 	return db_run(s, why,
-		      "UPDATE compute_usage SET last_seen = max(last_seen, started_at + ? - started_boot)"
+		      "UPDATE compute_usage SET last_seen = max(last_seen, started_at + ? - "
+		      "started_boot)"
 		      " WHERE compute_id = ? AND ended_at IS NULL AND boot_id = ?",
 		      "itt", boot_us, b->compute_id, s->boot_id) &&
-	       db_run(s, why, "UPDATE computes SET last_activity = ?1 WHERE id = ?2"
-			      " AND last_activity <> ?1",
+	       db_run(s, why,
+		      "UPDATE computes SET last_activity = ?1 WHERE id = ?2"
+		      " AND last_activity <> ?1",
 		      "it", b->last_activity, b->compute_id);
 }
 

@@ -37,8 +37,8 @@ typedef struct Page {
 	char project_id[ID_SIZE]; /* "" for all */
 	char compute_id[ID_SIZE]; /* "" for all */
 	char after[ID_SIZE];
-	int64_t before; /* of operations, which are listed newest first */
-	int limit;	/* 0: all */
+	int64_t before;   /* of operations, which are listed newest first */
+	int limit;        /* 0: all */
 	int64_t from, to; /* intervals that overlap [from, to) */
 } Page;
 
@@ -73,7 +73,8 @@ typedef struct StoreOps {
 	void (*compute_get)(Store *s, const char *id, StoreCall call);
 	void (*compute_list)(Store *s, const Page *page, StoreCall call);
 	void (*compute_configure)(Store *s, const Compute *c, StoreCall call);
-	/* Answers the compute as it now is; the last compute of a deleted project takes it along. */
+	/* Answers the compute as it now is; the last compute of a deleted project takes it along.
+	 */
 	void (*compute_move)(Store *s, const Move *move, StoreCall call);
 
 	void (*heartbeat)(Store *s, const Heartbeat *beats, int n, StoreCall call);

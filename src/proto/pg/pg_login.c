@@ -35,7 +35,11 @@ static void put_key(const CancelKey *key, Buf *out)
 	buf_append(out, (Span){key->secret, key->secret_size});
 }
 
-/* A key longer than can be kept makes a session that cannot be cancelled, no more. */
+/*
+ * The process id stays the compute's, which clients name to it; the secret
+ * becomes ours.  A key longer than can be kept makes a session that cannot be
+ * cancelled, no more.
+ */
 static void take_key(Login *login, Span body, Buf *to_client)
 {
 	if (body.n > 4 && body.n - 4 <= CANCEL_SECRET_MAX) {
@@ -43,6 +47,8 @@ static void take_key(Login *login, Span body, Buf *to_client)
 		login->theirs.secret_size = (uint8_t)(body.n - 4);
 		memcpy(login->theirs.secret, body.at + 4, body.n - 4);
 	}
+	login->ours.pid = login->theirs.pid;
+	login->heard = true;
 	put_key(&login->ours, to_client);
 }
 

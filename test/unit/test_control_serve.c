@@ -1,0 +1,252 @@
+/* The HTTP server's promises, from a client's side of a real socket. */
+#include "unit.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "sys/serve.h"
+
+#define MAX_CONNECTIONS 3
+#define MAX_BODY        1000
+#define REQUEST_MS      200
+
+static Loop *loop;
+static HttpServer *server;
+static struct sockaddr_un at;
+static int listener;
+
+/* What the handler saw and kept. */
+static Request *held;
+static int gone;
+static char said[200];
+
+static void on_gone(void *arg)
+{
+	(void)arg;
+	gone++;
+	held = NULL;
+	loop_stop(loop);
+}
+
+static void on_request(void *arg, Request *r)
+{
+	const char *name = request_query(r, "name");
+
+	(void)arg;
+	snprintf(said, sizeof(said), "%s %s name=%s body=%zu x=%s", request_method(r),
+		 request_path(r), name ? name : "-", request_body(r).n,
+		 request_header(r, "X-Test") ? request_header(r, "X-Test") : "-");
+	if (strcmp(request_path(r), "/hold") == 0) {
+		held = r;
+		request_on_gone(r, on_gone, NULL);
+	} else if (strcmp(request_path(r), "/keep") == 0) {
+		held = r;
+	} else {
+		request_add_header(r, "X-Answer", "yes");
+		request_answer(r, 200, "text/plain", span_of_text("hello"));
+	}
+	loop_stop(loop);
+}
+
+/* ---- the client -------------------------------------------------------- */
+
+static int dial(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	return fd;
+}
+
+static void say(int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+static void stop(void *arg)
+{
+	loop_stop(arg);
+}
+
+/* Lets the server work for a while, or until a handler stops the loop. */
+static void turn(int64_t ms)
+{
+	Timer timer;
+
+	timer_init(&timer, loop, stop, loop);
+	timer_arm(&timer, ms);
+	loop_run(loop);
+	timer_stop(&timer);
+}
+
+static const char *hear(int fd)
+{
+	static char text[4000];
+	ssize_t n = 0;
+
+	for (int i = 0; i < 50 && n <= 0; i++) {
+		turn(10);
+		n = recv(fd, text, sizeof(text) - 1, 0);
+		if (n == 0)
+			return "closed";
+	}
+	text[n > 0 ? n : 0] = 0;
+	return text;
+}
+
+static int setup(void **state)
+{
+	static const ServeLimits limits = {MAX_CONNECTIONS, MAX_BODY, REQUEST_MS};
+
+	(void)state;
+	at = (struct sockaddr_un){.sun_family = AF_UNIX};
+	snprintf(at.sun_path, sizeof(at.sun_path), "/tmp/reveille-serve-%d", (int)getpid());
+	unlink(at.sun_path);
+	listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(listener, 10), 0);
+	loop = loop_new();
+	server = serve_open(loop, listener, &limits, on_request, NULL);
+	held = NULL;
+	gone = 0;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	serve_close(server);
+	loop_free(loop);
+	close(listener);
+	return unlink(at.sun_path);
+}
+
+/* ---- tests ------------------------------------------------------------- */
+
+TEST(a_request_is_understood_and_answered)
+{
+	int fd = dial();
+	const char *answer;
+
+	say(fd, "POST /a/b?name=x%20y&z HTTP/1.1\r\nHost: h\r\nX-Test: 1\r\nContent-Length: "
+		"3\r\n\r\nabc");
+	answer = hear(fd);
+	assert_string_equal(said, "POST /a/b name=x y body=3 x=1");
+	assert_contains(answer, "HTTP/1.1 200 OK");
+	assert_contains(answer, "X-Answer: yes");
+	assert_contains(answer, "Content-Type: text/plain");
+	assert_contains(answer, "\r\n\r\nhello");
+	say(fd, "PATCH /c HTTP/1.1\r\nHost: h\r\n\r\n"); /* on the same connection */
+	assert_contains(hear(fd), "hello");
+	assert_string_equal(said, "PATCH /c name=- body=0 x=-");
+	close(fd);
+}
+
+TEST(an_answer_may_come_much_later)
+{
+	int fd = dial();
+
+	say(fd, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+	turn(1000);
+	assert_non_null(held);
+	turn(REQUEST_MS * 2 + 1000); /* the limit is for requests, not for answers */
+	assert_int_equal(gone, 0);
+	request_answer(held, 504, "text/plain", span_of_text("late"));
+	assert_contains(hear(fd), "late");
+	close(fd);
+}
+
+TEST(a_client_that_hangs_up_is_noticed_while_it_waits)
+{
+	int fd = dial();
+
+	say(fd, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+	turn(1000);
+	assert_non_null(held);
+	close(fd);
+	turn(1000);
+	assert_int_equal(gone, 1);
+	assert_int_equal(serve_connections(server), 0);
+}
+
+TEST(answering_a_client_that_has_left_is_no_error)
+{
+	int fd = dial();
+
+	say(fd, "GET /keep HTTP/1.1\r\nHost: h\r\n\r\n");
+	turn(1000);
+	close(fd);
+	turn(20);
+	assert_string_equal(request_path(held), "/keep");
+	request_answer(held, 200, "text/plain", span_of_text("nobody hears"));
+	for (int i = 0; i < 50 && serve_connections(server) > 0; i++)
+		turn(10);
+	assert_int_equal(serve_connections(server), 0);
+}
+
+TEST(a_body_that_is_too_large_is_refused)
+{
+	int fd = dial();
+
+	say(fd, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\n\r\n");
+	assert_contains(hear(fd), " 413 ");
+	close(fd);
+}
+
+TEST(a_request_that_trickles_in_is_cut_off)
+{
+	int fd = dial();
+	ssize_t n = -1;
+	char byte;
+
+	say(fd, "GET / HTTP/1.1\r\n");
+	for (int i = 0; i < 40 && n != 0; i++) {
+		turn(100);
+		n = recv(fd, &byte, 1, 0);
+		if (n == -1 && send(fd, "X", 1, MSG_NOSIGNAL) == -1)
+			n = 0;
+	}
+	assert_int_equal(n, 0);
+	turn(10);
+	assert_int_equal(serve_connections(server), 0);
+	close(fd);
+}
+
+TEST(more_connections_than_allowed_wait_outside)
+{
+	int fds[MAX_CONNECTIONS + 1];
+
+	for (int i = 0; i <= MAX_CONNECTIONS; i++)
+		fds[i] = dial();
+	turn(20);
+	assert_int_equal(serve_connections(server), MAX_CONNECTIONS);
+	say(fds[MAX_CONNECTIONS], "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+	turn(20);
+	close(fds[0]);
+	assert_contains(hear(fds[MAX_CONNECTIONS]), "hello");
+	for (int i = 1; i <= MAX_CONNECTIONS; i++)
+		close(fds[i]);
+	for (int i = 0; i < 50 && serve_connections(server) > 0; i++)
+		turn(10);
+	assert_int_equal(serve_connections(server), 0);
+}
+
+#define WITH_SERVER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_SERVER(a_request_is_understood_and_answered),
+		WITH_SERVER(an_answer_may_come_much_later),
+		WITH_SERVER(a_client_that_hangs_up_is_noticed_while_it_waits),
+		WITH_SERVER(answering_a_client_that_has_left_is_no_error),
+		WITH_SERVER(a_body_that_is_too_large_is_refused),
+		WITH_SERVER(a_request_that_trickles_in_is_cut_off),
+		WITH_SERVER(more_connections_than_allowed_wait_outside),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

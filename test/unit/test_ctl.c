@@ -1,0 +1,197 @@
+/* reveillectl: how a command line is understood, and how answers look. */
+#include "unit.h"
+
+#include "src/ctl/command.h"
+#include "src/ctl/setup.h"
+#include "src/ctl/show.h"
+
+#define WORDS_MAX 12
+
+/* Parses a line of words separated by single blanks. */
+static bool parse(Call *call, const char *line, Fault *why)
+{
+	static char text[200];
+	char *argv[WORDS_MAX], *rest = text;
+	int argc = 0;
+
+	snprintf(text, sizeof(text), "reveillectl%s%s", *line ? " " : "", line);
+	while (rest)
+		argv[argc++] = strsep(&rest, " ");
+	*call = (Call){.command = NULL};
+	return call_parse(call, argc, argv, why);
+}
+
+static void refused(const char *line, const char *detail)
+{
+	Call call;
+	Fault why;
+
+	assert_false(parse(&call, line, &why));
+	assert_string_equal(why.detail, detail);
+}
+
+static const char *value_of(const Call *call, const char *option)
+{
+	for (int i = 0; i < N_OPTIONS; i++) {
+		if (strcmp(ctl_options[i].name, option) == 0)
+			return call->values[i];
+	}
+	fail_msg("there is no option %s", option);
+	return NULL;
+}
+
+TEST(options_may_stand_anywhere)
+{
+	Call call;
+	Fault why;
+
+	assert_true(parse(&call, "-u http://x compute --name=a create p1 --json --engine postgres",
+			  &why));
+	assert_string_equal(call.command->words, "compute create");
+	assert_string_equal(call.argument, "p1");
+	assert_string_equal(call.url, "http://x");
+	assert_string_equal(value_of(&call, "name"), "a");
+	assert_string_equal(value_of(&call, "engine"), "postgres");
+	assert_true(call.json);
+}
+
+TEST(behind_two_hyphens_everything_is_a_word)
+{
+	Call call;
+	Fault why;
+
+	assert_true(parse(&call, "wake -- --json", &why));
+	assert_string_equal(call.argument, "--json");
+	assert_false(call.json);
+}
+
+TEST(what_nobody_can_mean_is_refused_with_a_sentence)
+{
+	refused("", "a command is missing");
+	refused("project", "no command is called \"project\"");
+	refused("project destroy x", "no command is called \"project destroy\"");
+	refused("wake", "wake needs ID");
+	refused("wake a b", "\"b\" is too much for wake");
+	refused("project list a", "\"a\" is too much for project list");
+	refused("wake a --immediate", "wake takes no --immediate");
+	refused("suspend a --immediate=1", "--immediate takes no value");
+	refused("suspend a --quick", "no option is called --quick");
+	refused("usage p --from", "--from needs a value");
+	refused("project create p --idle-timeout soon",
+		"--idle-timeout takes a number, not \"soon\"");
+	refused("project create p --idle-timeout nan",
+		"--idle-timeout takes a number, not \"nan\"");
+}
+
+TEST(help_is_given_whatever_else_is_wrong)
+{
+	Call call;
+	Fault why;
+
+	assert_true(parse(&call, "no such thing --help", &why));
+	assert_true(call.help);
+}
+
+static Setup setup_of(const char *line, bool *ok, Fault *why)
+{
+	Setup setup = {.url = ""};
+	Call call;
+
+	assert_true(parse(&call, line, why));
+	*ok = setup_find(&setup, &call, why);
+	return setup;
+}
+
+TEST(the_command_line_holds_before_the_environment)
+{
+	Setup setup;
+	Fault why;
+	bool ok;
+
+	setenv("REVEILLE_CONTROL_URL", "http://from-environment/", 1);
+	setenv("REVEILLE_TOKEN", " secret\n", 1);
+	setup = setup_of("project list", &ok, &why);
+	assert_true(ok);
+	assert_string_equal(setup.url, "http://from-environment");
+	assert_string_equal(setup.token, "secret");
+	setup = setup_of("-u http://said project list", &ok, &why);
+	assert_string_equal(setup.url, "http://said");
+}
+
+TEST(a_token_that_could_end_its_header_is_refused)
+{
+	Fault why;
+	bool ok;
+
+	setenv("REVEILLE_TOKEN", "a\r\nX-Evil: b", 1);
+	setup_of("project list", &ok, &why);
+	assert_false(ok);
+	assert_string_equal(why.detail, "REVEILLE_TOKEN holds something that is no token");
+}
+
+/* What is printed for a JSON text; free() it. */
+static char *shown(const char *json, const char *columns)
+{
+	json_t *value = json_loads(json, 0, NULL);
+	size_t size;
+	char *text;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(value);
+	if (json_is_array(value))
+		show_table(out, value, columns);
+	else
+		show_object(out, value);
+	fclose(out);
+	json_decref(value);
+	return text;
+}
+
+static void looks(const char *json, const char *columns, const char *expected)
+{
+	char *text = shown(json, columns);
+
+	assert_string_equal(text, expected);
+	free(text);
+}
+
+TEST(columns_are_as_wide_as_what_they_hold)
+{
+	looks("[{\"id\":\"härry\",\"config\":{\"n\":5}},{\"id\":\"x\",\"config\":null}]",
+	      "ID=id N=config.n",
+	      "ID     N\n"
+	      "härry  5\n"
+	      "x      -\n");
+	looks("[]", "ID=id N=n", "ID  N\n");
+	looks("[{\"at\":\"t\",\"deep\":{},\"n\":1.5}]", NULL, "AT  N\nt   1.5\n");
+}
+
+TEST(one_thing_is_lines_and_its_lists_follow)
+{
+	looks("{\"id\":\"a\",\"config\":{\"x\":true},\"rows\":[{\"k\":1}],\"none\":[]}", NULL,
+	      "id        a\n"
+	      "config.x  true\n"
+	      "\nrows:\nK\n1\n");
+}
+
+TEST(an_answer_cannot_steer_the_terminal)
+{
+	looks("{\"id\":\"a\\u001b[31m\\nb\"}", NULL, "id  a?[31m?b\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(options_may_stand_anywhere),
+		cmocka_unit_test(behind_two_hyphens_everything_is_a_word),
+		cmocka_unit_test(what_nobody_can_mean_is_refused_with_a_sentence),
+		cmocka_unit_test(help_is_given_whatever_else_is_wrong),
+		cmocka_unit_test(the_command_line_holds_before_the_environment),
+		cmocka_unit_test(a_token_that_could_end_its_header_is_refused),
+		cmocka_unit_test(columns_are_as_wide_as_what_they_hold),
+		cmocka_unit_test(one_thing_is_lines_and_its_lists_follow),
+		cmocka_unit_test(an_answer_cannot_steer_the_terminal),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,210 @@
+/* Session slots, which are the limit on clients and the cancel table too. */
+#include "crowd.h"
+
+#include "model/shared.h"
+
+#define SLOTS 64
+
+static Shared *sh;
+static _Atomic int *held; /* how many slots the crowd has now */
+
+static const uint8_t secret[4] = {'s', 'e', 'c', 'r'};
+
+static int make_table(void **state)
+{
+	static const uint8_t key[16] = {0};
+
+	(void)state;
+	sh = crowd_memory(shared_size(SLOTS));
+	held = crowd_memory(sizeof(*held) * (SLOTS + 1));
+	shared_init(sh, CROWD, SLOTS, key, "token");
+	return 0;
+}
+
+static int drop_table(void **state)
+{
+	(void)state;
+	munmap(sh, shared_size(SLOTS));
+	munmap((void *)(uintptr_t)held, sizeof(*held) * (SLOTS + 1));
+	return 0;
+}
+
+/* Publishes a key for the slot, as a session does that is logged in. */
+static uint64_t publish(uint32_t slot)
+{
+	SlotInfo info = {.compute_pid = 4711 + slot, .compute = "frog"};
+	uint64_t key = slot_key(info.compute_pid, secret);
+
+	ROW_STORE(&sh->slots[slot], &info);
+	atomic_store(&sh->heads[slot].key, key);
+	return key;
+}
+
+TEST(slots_are_claimed_up_to_the_limit)
+{
+	uint32_t hint = 0;
+
+	atomic_store(&sh->max_clients, 3);
+	assert_int_equal(slot_claim(sh, 1, &hint), 0);
+	assert_int_equal(slot_claim(sh, 1, &hint), 1);
+	assert_int_equal(slot_claim(sh, 1, &hint), 2);
+	assert_int_equal(slot_claim(sh, 1, &hint), SLOT_NONE);
+	slot_release(sh, 1, &hint);
+	assert_int_equal(slot_claim(sh, 2, &hint), 1);
+	assert_int_equal(atomic_load(&sh->heads[1].owner), 2);
+	assert_int_equal(slot_claim(sh, 1, &hint), SLOT_NONE);
+}
+
+TEST(few_slots_are_ever_touched_by_few_sessions)
+{
+	uint32_t hint = 0;
+
+	for (int i = 0; i < 1000; i++) {
+		uint32_t slot = slot_claim(sh, 1, &hint);
+
+		assert_int_equal(slot, 0);
+		slot_release(sh, slot, &hint);
+	}
+}
+
+TEST(a_hint_from_before_the_limit_was_lowered_does_no_harm)
+{
+	uint32_t hint = 60;
+
+	atomic_store(&sh->max_clients, 2);
+	assert_true(slot_claim(sh, 1, &hint) < 2);
+	assert_true(slot_claim(sh, 1, &hint) < 2);
+	assert_int_equal(slot_claim(sh, 1, &hint), SLOT_NONE);
+}
+
+static void give_back(uint32_t slot, uint32_t *hint)
+{
+	atomic_fetch_sub(&held[slot], 1);
+	atomic_fetch_sub(&held[SLOTS], 1);
+	slot_release(sh, slot, hint);
+}
+
+static int come_and_go(int who)
+{
+	uint32_t hint = (uint32_t)who, mine[8];
+	unsigned seed = (unsigned)who;
+	int n = 0, wrong = 0;
+
+	for (int i = 0; i < 100000; i++) {
+		if (n < 8 && rand_r(&seed) % 2) {
+			uint32_t slot = slot_claim(sh, claimer_make(who, 1), &hint);
+
+			if (slot == SLOT_NONE)
+				continue;
+			wrong += atomic_fetch_add(&held[SLOTS], 1) >= 10;
+			wrong += atomic_fetch_add(&held[slot], 1) != 0;
+			mine[n++] = slot;
+		} else if (n > 0) {
+			give_back(mine[--n], &hint);
+		}
+	}
+	while (n > 0)
+		give_back(mine[--n], &hint);
+	return wrong;
+}
+
+/* A slot has one owner, and the limit holds over all workers without anybody counting. */
+TEST(the_limit_holds_whoever_comes_at_once)
+{
+	atomic_store(&sh->max_clients, 10);
+	assert_int_equal(crowd_run(come_and_go), 0);
+	for (int i = 0; i < SLOTS; i++)
+		assert_int_equal(atomic_load(&sh->heads[i].owner), 0);
+}
+
+TEST(a_key_names_its_slot)
+{
+	uint64_t keys[SLOTS];
+	SlotInfo found;
+
+	for (uint32_t slot = 0; slot < SLOTS; slot++)
+		keys[slot] = publish(slot);
+	for (uint32_t slot = 0; slot < SLOTS; slot++) {
+		assert_int_equal(slot_find(sh, keys[slot], &found), slot);
+		assert_int_equal(found.compute_pid, 4711 + slot);
+		assert_string_equal(found.compute, "frog");
+	}
+}
+
+TEST(a_key_is_its_process_id_and_its_secret_and_never_zero)
+{
+	static const uint8_t none[4] = {0};
+
+	assert_int_equal(slot_key(0x01020304, secret), 0x0102030473656372);
+	assert_int_not_equal(slot_key(0, none), 0);
+}
+
+TEST(a_wrong_key_finds_nothing)
+{
+	uint64_t key = publish(7);
+	SlotInfo found;
+
+	for (int bit = 0; bit < 64; bit++)
+		assert_int_equal(slot_find(sh, key ^ UINT64_C(1) << bit, &found), SLOT_NONE);
+}
+
+TEST(a_slot_without_a_key_is_not_found)
+{
+	static const uint8_t zeroes[4] = {0};
+	uint32_t hint = 0;
+	SlotInfo found;
+
+	slot_claim(sh, 1, &hint);
+	assert_int_equal(slot_find(sh, slot_key(0, zeroes), &found), SLOT_NONE);
+	assert_int_equal(slot_find(sh, slot_key(4711, secret), &found), SLOT_NONE);
+}
+
+TEST(a_key_dies_with_its_session)
+{
+	uint32_t hint = 0, slot = slot_claim(sh, 1, &hint);
+	uint64_t key = publish(slot);
+	SlotInfo found;
+
+	slot_release(sh, slot, &hint);
+	assert_int_equal(slot_find(sh, key, &found), SLOT_NONE);
+	assert_int_equal(slot_claim(sh, 2, &hint), slot);
+	assert_int_equal(slot_find(sh, key, &found), SLOT_NONE);
+}
+
+TEST(a_slot_forgets_its_session)
+{
+	uint32_t hint = 0, slot = slot_claim(sh, 1, &hint);
+	SlotInfo info;
+
+	publish(slot);
+	atomic_store(&sh->heads[slot].at_work, 1);
+	atomic_store(&sh->heads[slot].route, 5);
+	atomic_store(&sh->heads[slot].transactions, 6);
+	slot_release(sh, slot, &hint);
+	assert_int_equal(atomic_load(&sh->heads[slot].at_work), 0);
+	assert_int_equal(atomic_load(&sh->heads[slot].route), 0);
+	assert_int_equal(atomic_load(&sh->heads[slot].transactions), 0);
+	assert_true(ROW_LOAD(&sh->slots[slot], &info));
+	assert_int_equal(info.compute_pid, 0);
+	assert_string_equal(info.compute, "");
+}
+
+#define TABLE_TEST(name) cmocka_unit_test_setup_teardown(name, make_table, drop_table)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TABLE_TEST(slots_are_claimed_up_to_the_limit),
+		TABLE_TEST(few_slots_are_ever_touched_by_few_sessions),
+		TABLE_TEST(a_hint_from_before_the_limit_was_lowered_does_no_harm),
+		TABLE_TEST(the_limit_holds_whoever_comes_at_once),
+		TABLE_TEST(a_key_names_its_slot),
+		TABLE_TEST(a_key_is_its_process_id_and_its_secret_and_never_zero),
+		TABLE_TEST(a_wrong_key_finds_nothing),
+		TABLE_TEST(a_slot_without_a_key_is_not_found),
+		TABLE_TEST(a_key_dies_with_its_session),
+		TABLE_TEST(a_slot_forgets_its_session),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
