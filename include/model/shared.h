@@ -49,6 +49,7 @@ typedef struct WorkerCell {
 	_Atomic uint32_t sessions; /* open client connections: its load */
 	_Atomic uint32_t gated;    /* it has stopped accepting because others have less to do */
 	_Atomic uint32_t ready;    /* it accepts connections */
+	_Atomic uint32_t turns;    /* counts the nudges it has heard */
 	Stats stats;
 } WorkerCell;
 

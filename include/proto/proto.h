@@ -75,6 +75,7 @@ typedef struct Login {
 	CancelKey ours;            /* its secret is handed to the client in place of theirs */
 	CancelKey theirs;          /* what the compute gave */
 	const char *connect_query; /* NULL, or run before the client's first request */
+	uint32_t wanted;           /* messages of the client that the compute has asked for */
 	bool heard;                /* the compute has said something that was passed on */
 	bool asking;               /* the connect query is under way */
 	char refusal[6];           /* SQLSTATE with which the compute refused, or "" */
@@ -95,6 +96,12 @@ typedef struct Proto {
 	/* Passes on what a compute says while a session begins, taking what is complete. */
 	LoginVerdict (*login)(Login *login, Buf *from_compute, Buf *to_client, Buf *to_compute,
 			      Fault *why);
+
+	/*
+	 * During a login only what the compute has asked for is passed on to it: the
+	 * size of the client's next message if it is wanted and whole, else 0.
+	 */
+	size_t (*wanted)(const Login *login, const Buf *from_client);
 
 	/* Follows the conversation (proto/watch.h). */
 	bool (*watch)(Watch *watch, Side from, Span bytes, Fault *why);

@@ -51,5 +51,8 @@ uint32_t slot_find(const Shared *sh, uint64_t key, SlotInfo *info)
 	}
 	if (found == SLOT_NONE || !ROW_LOAD(&sh->slots[found], info))
 		return SLOT_NONE;
+	/* Should the slot have changed hands meanwhile, that was another's. */
+	if (atomic_load(&sh->heads[found].key) != key)
+		return SLOT_NONE;
 	return found;
 }

@@ -6,7 +6,7 @@
  * that has noticeably more sessions than the least loaded one closes its door:
  * it stops listening, says so in shared memory, and is nudged when the others
  * have caught up.  The least loaded worker never closes its door, so somebody
- * always accepts.
+ * always accepts; a worker that does not run at all is not counted among them.
  */
 #include "accept.h"
 
@@ -20,6 +20,27 @@
 #define LOOK_AGAIN_MS 500 /* a closed door is looked at again, should a nudge be lost */
 #define EXHAUSTED_MS  100 /* pause when there are no descriptors left */
 
+/* A worker that is stopped, or busy beyond hope, accepts nobody: its load is no measure. */
+static bool is_stuck(const Worker *w, int other)
+{
+	return w->door.stuck[other] &&
+	       atomic_load(&w->shared->workers[other].turns) == w->door.heard[other];
+}
+
+/* Who has not heard the last nudge by now is stuck; and all are nudged for the next look. */
+static void look_who_runs(Worker *w)
+{
+	for (int i = 0; i < w->shared->n_workers; i++) {
+		uint32_t turns = atomic_load(&w->shared->workers[i].turns);
+
+		w->door.stuck[i] = i != w->number && w->door.asked && turns == w->door.heard[i];
+		w->door.heard[i] = turns;
+		if (i != w->number)
+			worker_nudge(w, i);
+	}
+	w->door.asked = true;
+}
+
 static uint32_t least_load(const Worker *w)
 {
 	uint32_t least = w->n_sessions;
@@ -28,7 +49,7 @@ static uint32_t least_load(const Worker *w)
 		const WorkerCell *cell = &w->shared->workers[i];
 		uint32_t load = atomic_load(&cell->sessions);
 
-		if (atomic_load(&cell->ready) && load < least)
+		if (atomic_load(&cell->ready) && load < least && !is_stuck(w, i))
 			least = load;
 	}
 	return least;
@@ -58,7 +79,7 @@ static void close_door(Worker *w, int64_t look_again_ms)
 {
 	for (int i = 0; i < w->door.n; i++)
 		read_watch_stop(&w->door.listeners[i].watch);
-	w->door.open = false;
+	w->door.open = w->door.asked = false;
 	timer_arm(&w->door.reopen, look_again_ms);
 }
 
@@ -146,6 +167,7 @@ static void on_knock(void *arg)
 
 static void on_reopen(void *arg)
 {
+	look_who_runs(arg);
 	door_look(arg);
 }
 

@@ -2,7 +2,7 @@
  * dial: a connection to the compute.
  *
  * Every address of every host is tried in turn.  If none answers, an address
- * that came from the cache is forgotten and the wake asked once more; anything
+ * that came from the cache is forgotten and the wake asked again at once; anything
  * else is tried again after a pause, until wake_timeout is over, because a
  * compute that is just starting refuses at first.
  */
@@ -19,6 +19,7 @@
 #include "worker.h"
 
 #define PAUSE_MOST_MS 2000
+#define ASK_AGAIN     5 /* failures in a row after which a fresh address is doubted too */
 
 typedef struct Dialling {
 	Session *session;
@@ -68,8 +69,8 @@ static void failed(Dialling *d)
 	Session *s = d->session;
 	Arrival *a = s->arrival;
 
-	if (s->route && a->from_cache && !a->woken_again) {
-		a->woken_again = true;
+	if (s->route && (a->from_cache || (a->attempts + 1) % ASK_AGAIN == 0)) {
+		a->attempts++;
 		wake_forget(s->route, a->address);
 		session_advance(s, PHASE_wake);
 		return;

@@ -11,13 +11,11 @@
 #include "sys/clock.h"
 #include "worker.h"
 
-#define COMPUTE_IN_MAX (2 * 65536)
-
 static void compute_lost(Session *s)
 {
 	Fault why;
 
-	fault_set(&why, FAULT_COMPUTE_GONE, "compute \"%s\" closed the connection during login",
+	fault_set(&why, FAULT_DIAL_FAILED, "compute \"%s\" closed the connection during login",
 		  s->arrival->compute);
 	if (s->arrival->login.heard)
 		session_refuse(s, &why);
@@ -25,24 +23,26 @@ static void compute_lost(Session *s)
 		dial_again(s, &why); /* it is starting, or stopping */
 }
 
-/* What the client said goes to the compute, and is followed on the way. */
+/*
+ * The client's answers go to the compute, each when it has been asked for.  What
+ * else the client sends is kept, and bounded: sent on at once it would be lost if
+ * the login has to be tried again, or overtake the connect query.
+ */
 static void forward(Session *s)
 {
-	Leg *client = &s->client;
-	Fault why;
+	Arrival *a = s->arrival;
+	Buf *in = &s->client.in;
+	size_t n;
 
-	if (buf_size(&client->in) == 0)
-		return;
-	if (!s->proto->watch(&s->watch, SIDE_CLIENT, buf_span(&client->in), &why)) {
-		session_refuse(s, &why);
-		return;
+	while (buf_size(&s->compute.stream.out) == 0 && (n = s->proto->wanted(&a->login, in)) > 0) {
+		if (!stream_send(&s->compute.stream, (Span){buf_span(in).at, n})) {
+			compute_lost(s);
+			return;
+		}
+		a->login.wanted--;
+		buf_take(in, n);
+		stream_read_on(&s->client.stream);
 	}
-	if (!stream_send(&s->compute.stream, buf_span(&client->in))) {
-		compute_lost(s);
-		return;
-	}
-	buf_free(&client->in);
-	stream_read_on(&client->stream);
 }
 
 void phase_login_enter(Session *s)
@@ -60,12 +60,11 @@ void phase_login_enter(Session *s)
 	if (buf_size(&packet) > 0)
 		stream_send(&s->client.stream, buf_span(&packet));
 	buf_free(&packet);
+	a->login.wanted = 0;
 	a->login.connect_query = a->database->connect_query;
 	s->proto->begin(&a->hello.startup, &packet);
 	stream_read_on(&s->compute.stream);
-	if (stream_send(&s->compute.stream, buf_span(&packet)))
-		forward(s);
-	else
+	if (!stream_send(&s->compute.stream, buf_span(&packet)))
 		compute_lost(s);
 	buf_free(&packet);
 }
@@ -75,6 +74,8 @@ static void send_both(Session *s, Buf *to_client, Buf *to_compute)
 	/* A leg that breaks here is heard of by its own event. */
 	if (buf_size(to_client) > 0)
 		stream_send(&s->client.stream, buf_span(to_client));
+	if (buf_size(&s->client.stream.out) > 0)
+		stream_read_off(&s->compute.stream);
 	if (buf_size(to_compute) > 0)
 		stream_send(&s->compute.stream, buf_span(to_compute));
 	buf_free(to_client);
@@ -149,6 +150,8 @@ static void receive(Session *s)
 		publish_compute(s);
 	send_both(s, &to_client, &to_compute);
 	act(s, verdict, &why);
+	if (session_is_in(s, PHASE_login))
+		forward(s);
 }
 
 static void too_late(Session *s)
@@ -169,6 +172,12 @@ void phase_login_event(Session *s, Event e)
 	switch (e) {
 	case EVENT_COMPUTE_READABLE:
 		receive(s);
+		break;
+	case EVENT_COMPUTE_DRAINED:
+		forward(s);
+		break;
+	case EVENT_CLIENT_DRAINED:
+		stream_read_on(&s->compute.stream);
 		break;
 	case EVENT_COMPUTE_BROKEN:
 		compute_lost(s);

@@ -12,7 +12,7 @@
 #include "sys/log.h"
 #include "worker.h"
 
-#define READ_AHEAD_MAX 16384
+#define READ_AHEAD_MAX 65541 /* an authentication message is not longer (PostgreSQL has 65535) */
 
 #define TO(name) | (1u << PHASE_##name)
 

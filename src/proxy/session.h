@@ -62,7 +62,6 @@ typedef struct Arrival {
 	char address[ROUTE_ADDRESS_SIZE]; /* what the wake answered */
 	WakeDepth depth;
 	bool from_cache;    /* the address was known before this session asked */
-	bool woken_again;   /* it did not answer, and the wake was asked once more */
 	bool negotiated;    /* the client was told what we do not speak */
 	uint32_t wake_turn; /* of the route's state when the session began to wait */
 	int attempts;       /* at dialling */

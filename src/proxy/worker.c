@@ -55,6 +55,7 @@ static void on_nudge(void *arg)
 	eventfd_t count;
 
 	eventfd_read(w->setup->nudges[w->number], &count);
+	atomic_fetch_add(&w->cell->turns, 1);
 	door_look(w);
 	for (s = TAILQ_FIRST(&w->waiters); s; s = next) {
 		next = TAILQ_NEXT(s, waiters);

@@ -36,6 +36,9 @@ typedef struct Door {
 	int reserve; /* a descriptor kept for the day there is none left */
 	Timer reopen;
 	bool open;
+	bool asked;                  /* the workers were nudged to see if they run */
+	uint32_t heard[WORKERS_MAX]; /* turns of each worker when it was nudged to see if it runs */
+	bool stuck[WORKERS_MAX];     /* it had not turned when that was looked at again */
 } Door;
 
 struct Worker {

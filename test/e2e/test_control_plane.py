@@ -135,8 +135,8 @@ class Control:
         """The pids of all servers that run on the compute's data."""
         found = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
                  if f" -D {self.data(name)} " in procs.title(pid) and procs.alive(pid)]
-        young = {child for pid in found for child in procs.children(pid)}
-        return [pid for pid in found if pid not in young]
+        young = {child for pid in found for child in procs.children(pid)}    # no title yet
+        return [pid for pid in found if pid not in young and procs.alive(pid)]
 
     def kill(self):
         """kill -9; back when the supervisor has replaced it and it serves again."""

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from harness.proxy import TOP, program
+from harness.proxy import TOP, folder_of_folders, program
 
 SKIPPED = 77
 
@@ -15,7 +15,7 @@ SKIPPED = 77
 @pytest.mark.timeout(1500)
 def test_postgresqls_own_suites_pass_as_they_do_without_a_proxy():
     done = subprocess.run([os.path.join(TOP, "test", "regress", "run")],
-                          env={**os.environ, "REVEILLE": program()}, capture_output=True,
+                          env={**os.environ, "REVEILLE": program(), "TMPDIR": folder_of_folders()}, capture_output=True,
                           text=True, stdin=subprocess.DEVNULL, check=False)
     said = done.stdout + done.stderr
     if done.returncode == SKIPPED:

@@ -70,7 +70,7 @@ TEST(a_configuration_that_was_put_is_got)
 TEST(the_slots_of_the_dead_are_freed_and_no_others)
 {
 	uint32_t hint = 0;
-	SlotInfo info = {.pid = 5, .compute = "frog"};
+	SlotInfo info = {.compute_pid = 5, .compute = "frog"};
 
 	for (int i = 0; i < 9; i++)
 		slot_claim(sh, i % 3 == 0 ? dead : i % 3 == 1 ? alive : reborn, &hint);
@@ -79,7 +79,7 @@ TEST(the_slots_of_the_dead_are_freed_and_no_others)
 	shared_release(sh, dead);
 	for (int i = 0; i < 9; i++) {
 		assert_true(ROW_LOAD(&sh->slots[i], &info));
-		assert_int_equal(info.pid, i % 3 == 0 ? 0 : 5);
+		assert_int_equal(info.compute_pid, i % 3 == 0 ? 0 : 5);
 		assert_int_equal(atomic_load(&sh->heads[i].owner), i % 3 == 0   ? 0
 								   : i % 3 == 1 ? alive
 										: reborn);
@@ -90,14 +90,14 @@ TEST(the_slots_of_the_dead_are_freed_and_no_others)
 TEST(a_slot_whose_owner_died_writing_can_be_used_again)
 {
 	uint32_t hint = 0, slot = slot_claim(sh, dead, &hint);
-	SlotInfo info = {.pid = 5};
+	SlotInfo info = {.compute_pid = 5};
 
 	ROW_STORE(&sh->slots[slot], &info);
 	atomic_fetch_add(&sh->slots[slot].turn, 1);
 	assert_false(ROW_LOAD(&sh->slots[slot], &info));
 	shared_release(sh, dead);
 	assert_true(ROW_LOAD(&sh->slots[slot], &info));
-	assert_int_equal(info.pid, 0);
+	assert_int_equal(info.compute_pid, 0);
 }
 
 TEST(a_cancel_of_the_dead_holds_nobody_up)

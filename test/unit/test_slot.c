@@ -171,6 +171,35 @@ TEST(a_key_dies_with_its_session)
 	assert_int_equal(slot_find(sh, key, &found), SLOT_NONE);
 }
 
+/* The first of the crowd has session after session in one slot; the others look for the next. */
+static int find_or_change(int who)
+{
+	uint32_t hint = 0;
+	int wrong = 0;
+
+	for (uint32_t i = 1; i <= 30000; i++) {
+		uint32_t pid = (uint32_t)atomic_load(&held[0]) + 1;
+		SlotInfo info = {.compute_pid = i};
+
+		if (who > 0) {
+			if (slot_find(sh, slot_key(pid, secret), &info) != SLOT_NONE)
+				wrong += info.compute_pid != pid;
+			continue;
+		}
+		slot_claim(sh, 1, &hint);
+		ROW_STORE(&sh->slots[0], &info);
+		atomic_store(&sh->heads[0].key, slot_key(i, secret));
+		atomic_store(&held[0], (int)i);
+		slot_release(sh, 0, &hint);
+	}
+	return wrong;
+}
+
+TEST(a_key_never_finds_anothers_session)
+{
+	assert_int_equal(crowd_run(find_or_change), 0);
+}
+
 TEST(a_slot_forgets_its_session)
 {
 	uint32_t hint = 0, slot = slot_claim(sh, 1, &hint);
@@ -203,6 +232,7 @@ int main(void)
 		TABLE_TEST(a_wrong_key_finds_nothing),
 		TABLE_TEST(a_slot_without_a_key_is_not_found),
 		TABLE_TEST(a_key_dies_with_its_session),
+		TABLE_TEST(a_key_never_finds_anothers_session),
 		TABLE_TEST(a_slot_forgets_its_session),
 	};
 

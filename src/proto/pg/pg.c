@@ -6,6 +6,7 @@ const Proto proto_pg = {
 	.negotiate = pg_negotiate,
 	.begin = pg_begin,
 	.login = pg_login,
+	.wanted = pg_wanted,
 	.watch = pg_watch,
 	.refuse = pg_refuse,
 	.cancel = pg_cancel,

@@ -33,6 +33,7 @@ typedef enum PgMessage {
 	PG_COPY_FAIL = 'f',
 	PG_TERMINATE = 'X',
 	/* from the compute */
+	PG_AUTHENTICATION = 'R',
 	PG_READY_FOR_QUERY = 'Z',
 	PG_COPY_IN_RESPONSE = 'G',
 	PG_DATA_ROW = 'D', /* as Describe: the direction tells them apart */
@@ -45,6 +46,7 @@ HelloVerdict pg_hello(Hello *hello, Buf *in, Buf *reply, Fault *why);
 void pg_negotiate(const Startup *startup, Buf *to_client);
 void pg_begin(const Startup *startup, Buf *to_compute);
 LoginVerdict pg_login(Login *login, Buf *from_compute, Buf *to_client, Buf *to_compute, Fault *why);
+size_t pg_wanted(const Login *login, const Buf *from_client);
 bool pg_watch(Watch *w, Side from, Span bytes, Fault *why);
 void pg_refuse(const Fault *fault, Buf *to_client);
 void pg_cancel(const CancelKey *key, Buf *to_compute);

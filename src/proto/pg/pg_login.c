@@ -12,6 +12,9 @@
 
 #define FRAME_HEAD 5
 
+#define AUTH_OK         0
+#define AUTH_SASL_FINAL 12
+
 /* A field of an ErrorResponse as text, or "" (some servers leave fields out). */
 static const char *find_field(Span body, char type)
 {
@@ -42,8 +45,9 @@ static void put_key(const CancelKey *key, Buf *out)
  */
 static void take_key(Login *login, Span body, Buf *to_client)
 {
-	if (body.n > 4 && body.n - 4 <= CANCEL_SECRET_MAX) {
+	if (body.n >= 4)
 		login->theirs.pid = get_u32(body.at);
+	if (body.n > 4 && body.n - 4 <= CANCEL_SECRET_MAX) {
 		login->theirs.secret_size = (uint8_t)(body.n - 4);
 		memcpy(login->theirs.secret, body.at + 4, body.n - 4);
 	}
@@ -52,12 +56,18 @@ static void take_key(Login *login, Span body, Buf *to_client)
 	put_key(&login->ours, to_client);
 }
 
+/* It is starting (57P03), or was just told to stop (57P01). */
+static bool is_not_yet(const char *sqlstate)
+{
+	return strcmp(sqlstate, "57P03") == 0 || strcmp(sqlstate, "57P01") == 0;
+}
+
 static LoginVerdict take_error(Login *login, Span frame, Buf *to_client, Fault *why)
 {
 	Span body = span_skip(frame, FRAME_HEAD);
 	const char *sqlstate = find_field(body, 'C');
 
-	if (!login->heard && strcmp(sqlstate, "57P03") == 0) {
+	if (!login->heard && is_not_yet(sqlstate)) {
 		fault_set(why, FAULT_DIAL_FAILED, "the compute does not take connections yet");
 		return LOGIN_NOT_YET;
 	}
@@ -89,6 +99,14 @@ static LoginVerdict take_ready(Login *login, Span frame, Buf *to_client, Buf *to
 	return LOGIN_READY;
 }
 
+/* Every request wants one answer, but AuthenticationOk and AuthenticationSASLFinal none. */
+static void count_wanted(Login *login, Span body)
+{
+	uint32_t kind = body.n >= 4 ? get_u32(body.at) : AUTH_OK;
+
+	login->wanted += kind != AUTH_OK && kind != AUTH_SASL_FINAL;
+}
+
 static LoginVerdict take_message(Login *login, Span frame, Buf *to_client, Buf *to_compute,
 				 Fault *why)
 {
@@ -100,6 +118,9 @@ static LoginVerdict take_message(Login *login, Span frame, Buf *to_client, Buf *
 	case PG_BACKEND_KEY_DATA:
 		take_key(login, span_skip(frame, FRAME_HEAD), to_client);
 		return LOGIN_MORE;
+	case PG_AUTHENTICATION:
+		count_wanted(login, span_skip(frame, FRAME_HEAD));
+		break;
 	case 'N': /* a notice, a parameter: the client's, also from the connect query */
 	case 'S':
 		break;
@@ -134,4 +155,14 @@ LoginVerdict pg_login(Login *login, Buf *in, Buf *to_client, Buf *to_compute, Fa
 			return verdict;
 	}
 	return LOGIN_MORE;
+}
+
+size_t pg_wanted(const Login *login, const Buf *from_client)
+{
+	Span in = buf_span(from_client);
+	uint32_t length = in.n >= FRAME_HEAD ? get_u32(in.at + 1) : 0;
+
+	if (login->wanted == 0 || length < 4 || in.n - 1 < length)
+		return 0;
+	return (size_t)length + 1;
 }

@@ -49,9 +49,21 @@ def sanitized():
         return False    # not built yet; whoever wants to run it is told so
 
 
+def folder_of_folders():
+    """$TMPDIR, or where files are in memory if there is room, or /tmp."""
+    if "TMPDIR" in os.environ:
+        return os.environ["TMPDIR"]
+    try:
+        room = os.statvfs("/dev/shm")
+    except OSError:
+        return "/tmp"
+    roomy = room.f_bavail * room.f_frsize > 4 << 30 and os.access("/dev/shm", os.W_OK)
+    return "/dev/shm" if roomy else "/tmp"
+
+
 def make_folder():
     """A short path (Unix sockets may not be long) that the service user may use too."""
-    folder = tempfile.mkdtemp(prefix="rv-", dir="/tmp")
+    folder = tempfile.mkdtemp(prefix="rv-", dir=folder_of_folders())
     os.chmod(folder, 0o755)
     procs.give_to_service_user(folder)
     return folder
