@@ -16,6 +16,7 @@ typedef struct SupervisorSetup {
 	const Config *conf;
 	const ConfOverride *overrides;
 	int n_overrides;
+	bool quiet;   /* nothing goes to standard error */
 	int ready_fd; /* written to when everything runs, for who waits in the foreground; or -1 */
 } SupervisorSetup;
 

@@ -18,7 +18,6 @@
 #include "supervisor/supervisor.h"
 #include "sys/address.h"
 #include "sys/file.h"
-#include "sys/log.h"
 #include "sys/title.h"
 
 #define OVERRIDES_MAX 64
@@ -186,13 +185,13 @@ static void check_user(const Config *conf)
 }
 
 /*
- * Goes into the background.  The parent waits until the daemon says that it is
- * ready, or ends, so that who started us knows which; returns in the daemon,
- * with what to write to.
+ * Goes into the background.  The parent waits until the daemon says that it has
+ * started, or ends, so that who started us knows which; the terminal is the
+ * daemon's until then.  Returns in the daemon, with what to write to.
  */
 static int daemonize(const Config *conf)
 {
-	int ready[2], null;
+	int ready[2];
 	char byte;
 	pid_t pid = 0;
 
@@ -204,33 +203,13 @@ static int daemonize(const Config *conf)
 		close(ready[1]);
 		if (read(ready[0], &byte, 1) == 1)
 			exit(0);
-		fail("did not start; the log says why");
+		fail("did not start");
 	}
 	setsid();
-	null = open("/dev/null", O_RDWR);
-	if (null == -1 || chdir("/") == -1)
+	if (chdir("/") == -1)
 		fail(strerror(errno));
-	for (int fd = 0; fd <= 2; fd++)
-		dup2(null, fd);
-	if (null > 2)
-		close(null);
 	close(ready[0]);
 	return ready[1];
-}
-
-static void open_log(const Options *o, const Config *conf)
-{
-	LogSetup setup = {.file = conf->reveille.logfile.s,
-			  .json = conf_is(&conf->reveille.log_format, "json"),
-			  .syslog = conf->reveille.syslog,
-			  .syslog_ident = conf->reveille.syslog_ident.s,
-			  .syslog_facility = conf->reveille.syslog_facility.s,
-			  .verbose = conf->reveille.verbose,
-			  .quiet = o->quiet};
-	Fault why;
-
-	if (!log_open(&setup, &why))
-		fail(why.detail);
 }
 
 int main(int argc, char **argv)
@@ -258,12 +237,12 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	check_user(conf);
-	open_log(&o, conf);
 	setup = (SupervisorSetup){.file = o.file,
 				  .text = text,
 				  .conf = conf,
 				  .overrides = o.overrides,
 				  .n_overrides = o.n_overrides,
+				  .quiet = o.quiet,
 				  .ready_fd = o.daemon ? daemonize(conf) : -1};
 	title_set("reveille: supervisor");
 	status = supervisor_main(&setup);

@@ -63,13 +63,16 @@ static bool open_nudges(Supervisor *s, Fault *why)
 	return true;
 }
 
-/* The default folder does not exist before the first start. */
+/*
+ * The default folder does not exist before the first start; below /run only root
+ * can make it.
+ */
 static void make_socket_folder(const Supervisor *s)
 {
 	const char *dir = s->conf->reveille.unix_socket_dir.s;
 	struct passwd *pw = getpwnam(s->conf->reveille.user.s);
 
-	if (mkdir(dir, 0755) == 0 && pw && chown(dir, pw->pw_uid, pw->pw_gid) == -1)
+	if (*dir == '/' && mkdir(dir, 0755) == 0 && pw && lchown(dir, pw->pw_uid, pw->pw_gid) == -1)
 		log_warning("could not give unix_socket_dir to the user: dir=\"%s\" error=\"%s\"",
 			    dir, strerror(errno));
 }
@@ -81,8 +84,6 @@ static bool open_unix(Supervisor *s, Fault *why)
 
 	if (!*dir || c->reveille.listen_port == 0)
 		return true;
-	if (*dir == '/')
-		make_socket_folder(s);
 	if (snprintf(s->unix_path, sizeof(s->unix_path), "%s/.s.PGSQL.%d", dir,
 		     c->reveille.listen_port) >= (int)sizeof(s->unix_path))
 		return fault_set(why, FAULT_BAD_SETTING, "unix_socket_dir \"%.80s…\" is too long",
@@ -97,16 +98,29 @@ static bool open_unix(Supervisor *s, Fault *why)
 static bool is_loopback(const char *host)
 {
 	return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
-	       text_starts(host, "127.") || *host == '/' || *host == '@';
+	       text_starts(host, "127.");
 }
 
-static bool open_control(Supervisor *s, Fault *why)
+static bool is_path(const char *where)
+{
+	return *where == '/' || *where == '@';
+}
+
+static bool open_control_unix(Supervisor *s, Fault *why)
+{
+	const char *where = s->conf->control.listen.s;
+
+	return !s->conf->has_control || !is_path(where) ||
+	       listen_unix(&s->control, where, 0600, "", 128, why);
+}
+
+static bool open_control_tcp(Supervisor *s, Fault *why)
 {
 	const char *where = s->conf->control.listen.s;
 	char host[ADDRESS_TEXT_MAX];
 	int port;
 
-	if (!s->conf->has_control)
+	if (!s->conf->has_control || is_path(where))
 		return true;
 	if (!address_split(where, host, sizeof(host), &port))
 		return fault_set(why, FAULT_BAD_SETTING,
@@ -118,12 +132,10 @@ static bool open_control(Supervisor *s, Fault *why)
 			"[control] listen = %s is not on loopback, and the API has no TLS yet; "
 			"use 127.0.0.1:PORT or a path",
 			where);
-	if (port == 0)
-		return listen_unix(&s->control, host, 0600, "", 128, why);
 	return listen_tcp(&s->control, host, port, 128, why);
 }
 
-static bool open_listeners(Supervisor *s, Fault *why)
+static bool open_tcp(Supervisor *s, Fault *why)
 {
 	const Config *c = s->conf;
 
@@ -134,12 +146,7 @@ static bool open_listeners(Supervisor *s, Fault *why)
 	if (c->reveille.http_port > 0 &&
 	    !listen_tcp(&s->http, c->reveille.http_addr.s, c->reveille.http_port, 128, why))
 		return false;
-	if (!open_unix(s, why) || !open_control(s, why))
-		return false;
-	if (s->clients.n == 0)
-		log_warning("there is nothing to listen on for clients: listen_addr and "
-			    "unix_socket_dir are empty, or listen_port is 0");
-	return true;
+	return open_control_tcp(s, why);
 }
 
 /* As many descriptors as sessions could need; a hard limit is raised if it may be. */
@@ -193,14 +200,21 @@ static bool open_pid_file(Supervisor *s, Fault *why)
 	return true;
 }
 
-bool estate_open(Supervisor *s, Fault *why)
+static bool open_log(const Supervisor *s, Fault *why)
 {
-	raise_limits(s);
-	return open_pid_file(s, why) && open_listeners(s, why) && open_shared(s, why) &&
-	       open_nudges(s, why);
+	const Config *c = s->conf;
+	LogSetup setup = {.file = c->reveille.logfile.s,
+			  .json = conf_is(&c->reveille.log_format, "json"),
+			  .syslog = c->reveille.syslog,
+			  .syslog_ident = c->reveille.syslog_ident.s,
+			  .syslog_facility = c->reveille.syslog_facility.s,
+			  .verbose = c->reveille.verbose,
+			  .quiet = s->setup->quiet};
+
+	return log_open(&setup, why);
 }
 
-bool estate_drop_privileges(const Supervisor *s, Fault *why)
+static bool drop_privileges(const Supervisor *s, Fault *why)
 {
 	const char *user = s->conf->reveille.user.s;
 	struct passwd *pw;
@@ -210,18 +224,37 @@ bool estate_drop_privileges(const Supervisor *s, Fault *why)
 	pw = getpwnam(user);
 	if (!pw)
 		return fault_set(why, FAULT_BAD_SETTING, "there is no user \"%s\"", user);
-	if (*s->conf->reveille.logfile.s &&
-	    chown(s->conf->reveille.logfile.s, pw->pw_uid, pw->pw_gid) == -1)
-		return fault_set(why, FAULT_BAD_SETTING, "could not give the log to \"%s\": %s",
-				 user, strerror(errno));
-	if (s->pid_file != -1 && fchown(s->pid_file, pw->pw_uid, pw->pw_gid) == -1)
-		return fault_set(why, FAULT_BAD_SETTING, "could not give the pidfile to \"%s\": %s",
-				 user, strerror(errno));
 	if (initgroups(user, pw->pw_gid) == -1 || setgid(pw->pw_gid) == -1 ||
 	    setuid(pw->pw_uid) == -1)
 		return fault_set(why, FAULT_BAD_SETTING, "could not become user \"%s\": %s", user,
 				 strerror(errno));
 	return true;
+}
+
+/* Files are opened as the user: root would follow a link that the user has laid. */
+bool estate_open(Supervisor *s, Fault *why)
+{
+	raise_limits(s);
+	if (!open_tcp(s, why))
+		return false;
+	make_socket_folder(s);
+	if (!drop_privileges(s, why) || !open_pid_file(s, why) || !open_log(s, why) ||
+	    !open_unix(s, why) || !open_control_unix(s, why) || !open_shared(s, why) ||
+	    !open_nudges(s, why))
+		return false;
+	if (s->clients.n == 0)
+		log_warning("there is nothing to listen on for clients: listen_addr and "
+			    "unix_socket_dir are empty, or listen_port is 0");
+	return true;
+}
+
+void estate_leave_terminal(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; fd <= 2; fd++)
+		dup2(null, fd);
+	close(null);
 }
 
 void estate_stop_listening(Supervisor *s)

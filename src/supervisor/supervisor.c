@@ -231,6 +231,15 @@ static void end_others(Supervisor *s, const sigset_t *set)
 	}
 }
 
+/* Who started us in the background waits to hear that all went well. */
+static void tell_parent(int ready_fd)
+{
+	if (write(ready_fd, "", 1) == -1)
+		log_debug("nobody waits for us to be ready");
+	close(ready_fd);
+	estate_leave_terminal();
+}
+
 int supervisor_main(const SupervisorSetup *setup)
 {
 	Supervisor s = {.setup = setup, .conf = conf_hold(setup->conf), .pid_file = -1};
@@ -239,19 +248,19 @@ int supervisor_main(const SupervisorSetup *setup)
 
 	block_signals(&set);
 	log_name("supervisor");
-	if (!estate_open(&s, &why) || !estate_drop_privileges(&s, &why)) {
+	if (!estate_open(&s, &why)) {
 		log_error("%s", why.detail);
 		estate_close(&s);
 		return 1;
 	}
 	make_children(&s);
+	if (setup->ready_fd != -1)
+		tell_parent(setup->ready_fd);
 	start_missing(&s);
 	log_info("started: version=" REVEILLE_VERSION " workers=%d listeners=%d",
 		 s.shared->n_workers, s.clients.n);
 	systemd_tell("READY=1");
 	tell_status(&s);
-	if (setup->ready_fd != -1 && write(setup->ready_fd, "", 1) == -1)
-		log_debug("nobody waits for us to be ready");
 	run(&s, &set);
 	end_others(&s, &set);
 	log_info("ended");

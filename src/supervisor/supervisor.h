@@ -38,11 +38,14 @@ typedef struct Supervisor {
 	int pid_file; /* locked, or -1 */
 } Supervisor;
 
-/* Opens everything that must outlive a child; false and *why if something cannot be had. */
+/*
+ * Opens everything that must outlive a child, first what needs root, then, as the
+ * configured user, the rest; false and *why if something cannot be had.
+ */
 bool estate_open(Supervisor *s, Fault *why);
 
-/* Becomes the configured user; after everything that needs root is open. */
-bool estate_drop_privileges(const Supervisor *s, Fault *why);
+/* A daemon that has started has nothing more to say to the terminal. */
+void estate_leave_terminal(void);
 
 /* Removes what would be in the way of the next start. */
 void estate_close(Supervisor *s);

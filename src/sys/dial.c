@@ -58,7 +58,6 @@ void dial_start(Dial *d, const Address *to, int64_t timeout_ms)
 		return;
 	}
 	event_assign(&d->event, base, d->fd, EV_WRITE, on_connected, d);
-	event_priority_set(&d->event, 0);
 	event_add(&d->event, NULL);
 	timer_arm(&d->timer, timeout_ms);
 }

@@ -130,7 +130,6 @@ static int on_want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, voi
 		curl_multi_assign(fetcher->multi, fd, s);
 	}
 	event_assign(&s->event, loop_base(fetcher->loop), fd, events, on_socket, s);
-	event_priority_set(&s->event, 0);
 	event_add(&s->event, NULL);
 	return 0;
 }

@@ -20,8 +20,8 @@ struct Loop {
 };
 
 /*
- * Runs at a lower priority than everything else, so after every callback of
- * the turn.  Freeing may bury more.
+ * Stands in the queue behind every callback of this turn, because it was put
+ * there by one of them.  Freeing may bury more.
  */
 static void bury_all(evutil_socket_t fd, short what, void *arg)
 {
@@ -45,12 +45,11 @@ Loop *loop_new(void)
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
 	loop->base = event_base_new_with_config(config);
 	event_config_free(config);
-	if (!loop->base || event_base_priority_init(loop->base, 2) == -1) {
+	if (!loop->base) {
 		perror("could not make an event loop");
 		exit(1);
 	}
 	event_assign(&loop->undertaker, loop->base, -1, 0, bury_all, loop);
-	event_priority_set(&loop->undertaker, 1);
 	return loop;
 }
 
@@ -103,7 +102,6 @@ void timer_init(Timer *t, Loop *loop, void (*on_time)(void *arg), void *arg)
 	t->on_time = on_time;
 	t->arg = arg;
 	event_assign(&t->event, loop->base, -1, 0, on_timer, t);
-	event_priority_set(&t->event, 0);
 }
 
 void timer_arm(Timer *t, int64_t ms)
@@ -137,7 +135,6 @@ void read_watch_init(ReadWatch *w, Loop *loop, int fd, void (*on_readable)(void 
 	w->arg = arg;
 	w->on = false;
 	event_assign(&w->event, loop->base, fd, EV_READ | EV_PERSIST, on_read_watch, w);
-	event_priority_set(&w->event, 0);
 }
 
 void read_watch_start(ReadWatch *w)
@@ -168,7 +165,6 @@ void signal_watch_start(SignalWatch *w, Loop *loop, int number,
 	w->on_signal = on_signal;
 	w->arg = arg;
 	event_assign(&w->event, loop->base, number, EV_SIGNAL | EV_PERSIST, on_signal_watch, w);
-	event_priority_set(&w->event, 0);
 	event_add(&w->event, NULL);
 }
 

@@ -95,7 +95,6 @@ static void on_socket_state(void *arg, ares_socket_t fd, int readable, int writa
 	if (!s->used)
 		return;
 	event_assign(&s->event, loop_base(r->loop), fd, what, on_socket, s);
-	event_priority_set(&s->event, 0);
 	event_add(&s->event, NULL);
 }
 

@@ -59,8 +59,6 @@ void stream_open(Stream *s, Loop *loop, int fd, void (*on_event)(void *arg, Stre
 	*s = (Stream){.fd = fd, .on_event = on_event, .arg = arg};
 	event_assign(&s->read, loop_base(loop), fd, EV_READ | EV_PERSIST, on_read, s);
 	event_assign(&s->write, loop_base(loop), fd, EV_WRITE | EV_PERSIST, on_write, s);
-	event_priority_set(&s->read, 0);
-	event_priority_set(&s->write, 0);
 }
 
 static void set_option(int fd, int level, int name, int value)
