@@ -248,6 +248,7 @@ int supervisor_main(const SupervisorSetup *setup)
 
 	block_signals(&set);
 	log_name("supervisor");
+	log_set(conf_is(&s.conf->reveille.log_format, "json"), s.conf->reveille.verbose);
 	if (!estate_open(&s, &why)) {
 		log_error("%s", why.detail);
 		estate_close(&s);
