@@ -28,6 +28,12 @@ bool text_starts(const char *text, const char *with);
 /* Replaces what cannot be printed with '?', so that a stranger cannot forge log lines. */
 void text_printable(char *text);
 
+/*
+ * The text in double quotes, with quotes and backslashes in it escaped: how a
+ * stranger's words stand in a log line.  Cut to fit; returns out.
+ */
+const char *text_quote(char *out, size_t size, const char *text);
+
 /* Compares n bytes in a time that depends on n alone. */
 bool bytes_equal_in_constant_time(const void *a, const void *b, size_t n);
 

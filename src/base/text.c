@@ -61,6 +61,21 @@ void text_printable(char *text)
 	}
 }
 
+const char *text_quote(char *out, size_t size, const char *text)
+{
+	size_t n = 0;
+
+	out[n++] = '"';
+	for (; *text && n + 3 < size; text++) {
+		if (*text == '"' || *text == '\\')
+			out[n++] = '\\';
+		out[n++] = *text;
+	}
+	out[n++] = '"';
+	out[n] = 0;
+	return out;
+}
+
 bool bytes_equal_in_constant_time(const void *a, const void *b, size_t n)
 {
 	const volatile uint8_t *x = a, *y = b;

@@ -4,17 +4,11 @@
 #include "reconcile.h"
 #include "sys/clock.h"
 
-#define DRAIN_MS 30000
+/* A server tells nobody when a transaction ends, so this one thing is asked again and again. */
+#define LOOK_AGAIN_MS 100
 
-/* PostgreSQL tells nobody when a transaction ends, so this one thing is asked again and again. */
-#define ASK_AGAIN_MS 100
-
-static void on_time(void *arg)
-{
-	Unit *u = arg;
-
-	probe_ask(u->drain_probe);
-}
+/* It needs a moment to close its door, and an empty one has ended by then. */
+#define FIRST_LOOK_MS 10
 
 static void finish(Unit *u)
 {
@@ -23,16 +17,15 @@ static void finish(Unit *u)
 	reconcile(u);
 }
 
-/* A server that cannot be asked is not spared. */
-static void on_answer(void *arg, const ServerFacts *facts, const char *error)
+static void on_time(void *arg)
 {
 	Unit *u = arg;
-	bool open = facts->working > 0 || facts->in_transaction > 0;
+	Crowd crowd = u->controller->driver->ops->look(u->instance);
 
-	if (error || !open || clock_ms() >= u->drain_until_ms)
+	if (crowd_may_be_ended(&crowd, clock_ms() - u->drain_since_ms))
 		finish(u);
 	else
-		timer_arm(&u->drain, ASK_AGAIN_MS);
+		timer_arm(&u->drain, LOOK_AGAIN_MS);
 }
 
 void drain_init(Unit *u)
@@ -42,17 +35,14 @@ void drain_init(Unit *u)
 
 void drain_start(Unit *u)
 {
-	if (u->drain_probe)
+	if (timer_is_armed(&u->drain))
 		return;
-	u->drain_until_ms = clock_ms() + DRAIN_MS;
-	u->drain_probe = probe_new(u->controller->loop, &u->compute, on_answer, u);
-	probe_ask(u->drain_probe);
+	u->drain_since_ms = clock_ms();
+	u->controller->driver->ops->close_door(u->instance);
+	timer_arm(&u->drain, FIRST_LOOK_MS);
 }
 
 void drain_stop(Unit *u)
 {
 	timer_stop(&u->drain);
-	if (u->drain_probe)
-		probe_free(u->drain_probe);
-	u->drain_probe = NULL;
 }

@@ -36,8 +36,8 @@ typedef struct Unit {
 	bool busy;     /* store or driver has not answered yet */
 	bool observed; /* its server is known to be alive */
 	bool drained;
-	Probe *idle_probe, *drain_probe;
-	int64_t drain_until_ms;
+	Probe *idle_probe;
+	int64_t drain_since_ms;
 	Timer drain, retry;
 	Ticket ticket;
 	UT_hash_handle hh;

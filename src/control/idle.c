@@ -46,7 +46,7 @@ static void on_answer(void *arg, const ServerFacts *server, const char *error)
 	if (server->idle_ms >= 0)
 		activity_note(&u->activity, facts.now_ms - server->idle_ms);
 	if (suspend_decide(&facts, reason) == SUSPEND_NOW)
-		reconcile_suspend(u, false, reason);
+		reconcile_suspend(u, true, reason);
 	else
 		log_debug("a compute stays awake: compute=%s reason=\"%s\"", u->compute.id, reason);
 }

@@ -20,7 +20,7 @@ typedef enum Step {
 	STEP_CREATE,  /* make its folder */
 	STEP_OBSERVE, /* find the server that was running when we last knew */
 	STEP_START,
-	STEP_DRAIN, /* let open transactions end */
+	STEP_DRAIN, /* let nobody new in, and what is under way end */
 	STEP_STOP,
 	STEP_DESTROY,
 } Step;

@@ -229,6 +229,11 @@ static void on_ended(void *arg, const char *last_words)
 {
 	Unit *u = arg;
 
+	if (u->compute.state == COMPUTE_SUSPENDING) {
+		u->drained = true; /* the last one has left it */
+		reconcile(u);
+		return;
+	}
 	log_warning("a server ended by itself: compute=%s words=\"%s\"", u->compute.id, last_words);
 	u->observed = false;
 	if (!u->busy && u->compute.state == COMPUTE_ACTIVE)
@@ -305,6 +310,7 @@ static void do_step(Unit *u, Step step)
 		driver->observe(u->instance, on_observed);
 		return;
 	case STEP_STOP:
+		drain_stop(u);
 		u->busy = true;
 		driver->stop(u->instance, STOP_FAST, on_stopped);
 		return;

@@ -103,6 +103,12 @@ static bool check_argument(Call *call, const Words *words, int used, Fault *why)
 	return check_options(call, why);
 }
 
+/* Then this one is what the words mean alone, and that one with an argument. */
+static bool next_has_same_words(size_t i)
+{
+	return i + 1 < N_COMMANDS && strcmp(commands[i].words, commands[i + 1].words) == 0;
+}
+
 static bool find_command(Call *call, const Words *words, Fault *why)
 {
 	if (words->n == 0)
@@ -111,7 +117,7 @@ static bool find_command(Call *call, const Words *words, Fault *why)
 		int used = words_matched(&commands[i], words);
 
 		call->command = &commands[i];
-		if (used > 0)
+		if (used > 0 && !(words->n > used && next_has_same_words(i)))
 			return check_argument(call, words, used, why);
 	}
 	return fault_set(why, FAULT_BAD_REQUEST, "no command is called \"%s%s%s\"", words->at[0],

@@ -214,7 +214,7 @@ static int daemonize(const Config *conf)
 
 int main(int argc, char **argv)
 {
-	Options o = {0};
+	static Options o; /* not on the stack: what it points to is kept to the end */
 	SupervisorSetup setup;
 	const Config *conf;
 	char *text;

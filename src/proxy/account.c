@@ -1,5 +1,6 @@
 #include "account.h"
 
+#include "base/text.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 #include "worker.h"
@@ -23,10 +24,13 @@ static void count_times(Session *s, int64_t now_us)
 	s->wake_ms = (int)((a->woken_us - a->routed_us) / 1000);
 }
 
+#define QUOTED (2 * NAME_SIZE + 3)
+
 void account_open(Session *s)
 {
 	const Arrival *a = s->arrival;
 	int64_t now = clock_us();
+	char user[QUOTED], database[QUOTED], application[QUOTED], client[QUOTED];
 	SlotInfo info;
 
 	count_times(s, now);
@@ -34,10 +38,12 @@ void account_open(Session *s)
 	if (!s->conf->reveille.log_connections)
 		return;
 	session_slot_info(s, &info);
-	log_info("session open id=%llu compute=%s user=\"%s\" database=\"%s\" application=\"%s\" "
-		 "client=%s wake=%s routed_us=%lld woken_us=%lld ready_us=%lld logged_in_us=%lld",
-		 (unsigned long long)s->id, a->compute, info.user, info.database,
-		 info.application_name, a->client, depth_name(a->depth),
+	log_info("session open id=%llu compute=%s user=%s database=%s application=%s client=%s "
+		 "wake=%s routed_us=%lld woken_us=%lld ready_us=%lld logged_in_us=%lld",
+		 (unsigned long long)s->id, a->compute, text_quote(user, QUOTED, info.user),
+		 text_quote(database, QUOTED, info.database),
+		 text_quote(application, QUOTED, info.application_name),
+		 text_quote(client, QUOTED, a->client), depth_name(a->depth),
 		 (long long)(a->routed_us - a->accepted_us),
 		 (long long)((a->woken_us ? a->woken_us : a->routed_us) - a->accepted_us),
 		 (long long)(a->ready_us - a->accepted_us), (long long)(now - a->accepted_us));
@@ -45,21 +51,23 @@ void account_open(Session *s)
 
 void account_refusal(Session *s, const Fault *why)
 {
-	const FaultInfo *info = fault_info(why->code);
-	const Arrival *a = s->arrival;
 	static const LogLevel levels[] = {
 		[FAULT_LEVEL_INFO] = LOG_LEVEL_INFO,
 		[FAULT_LEVEL_WARNING] = LOG_LEVEL_WARNING,
 		[FAULT_LEVEL_ERROR] = LOG_LEVEL_ERROR,
 	};
+	const FaultInfo *info = fault_info(why->code);
+	const Arrival *a = s->arrival;
+	char compute[QUOTED], client[QUOTED], error[2 * sizeof(why->detail)];
 
 	stat_add(&s->worker->cell->stats.errors[why->code], 1);
 	if (s->opened)
 		return; /* the line about its end says so */
 	log_at(levels[info->level],
-	       "session refused id=%llu phase=%s sqlstate=%s compute=%s client=%s error=\"%s\"",
+	       "session refused id=%llu phase=%s sqlstate=%s compute=%s client=%s error=%s",
 	       (unsigned long long)s->id, s->phase->name, info->sqlstate,
-	       *a->compute ? a->compute : "none", a->client, why->detail);
+	       text_quote(compute, QUOTED, a->compute), text_quote(client, QUOTED, a->client),
+	       text_quote(error, sizeof(error), why->detail));
 }
 
 void account_close(Session *s)

@@ -41,7 +41,6 @@ static void forward(Session *s)
 		}
 		a->login.wanted--;
 		buf_take(in, n);
-		stream_read_on(&s->client.stream);
 	}
 }
 

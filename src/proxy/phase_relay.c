@@ -37,16 +37,16 @@ void relay_event_common(Session *s, Event e)
 		relay_drained(s, SIDE_COMPUTE);
 		break;
 	case EVENT_CLIENT_BROKEN:
-		relay_lost(s, SIDE_CLIENT);
+		relay_not_taken(s, SIDE_CLIENT);
 		break;
 	case EVENT_COMPUTE_BROKEN:
-		/* It may have said why before it closed. */
-		relay_pump(s, SIDE_COMPUTE);
+		relay_not_taken(s, SIDE_COMPUTE);
 		break;
 	case EVENT_NUDGE:
 		relay_look_at_cancel(s);
 		break;
 	case EVENT_DEADLINE:
+		relay_too_long(s);
 		break;
 	}
 }

@@ -13,7 +13,9 @@
 #include "sys/clock.h"
 #include "worker.h"
 
-#define ROUNDS 8 /* full buffers in a row before others have their turn */
+#define ROUNDS        8      /* full buffers in a row before others have their turn */
+#define LAST_WORDS_MS 5000   /* for a compute that takes no more to say why */
+#define FAREWELL_MS   600000 /* for a compute to finish what a client asked before it left */
 
 static Leg *leg_of(Session *s, Side side)
 {
@@ -59,18 +61,28 @@ static void count(Session *s, Side from, size_t n, const Watch *before)
 	}
 }
 
-/* A compute that was still working for a client who vanished is told to stop. */
-static void client_gone(Session *s)
+/* Nobody will read the answer: a compute that still works at one is told to stop. */
+static void client_vanished(Session *s)
 {
 	s->client_left = true;
-	if (s->watch.terminated) {
-		/* It said goodbye: the compute finishes what was asked, and closes. */
-		stream_read_off(&s->client.stream);
-		return;
-	}
 	if (watch_is_asked(&s->watch))
 		cancel_abandoned(s);
 	session_end(s, "the client closed");
+}
+
+/*
+ * The client has ended its side.  If it said goodbye, what it asked for before
+ * is finished, as PostgreSQL does, for as long as that can be waited for.
+ */
+static void client_ended(Session *s)
+{
+	if (!s->watch.terminated ||
+	    (!watch_is_asked(&s->watch) && buf_size(&s->compute.stream.out) == 0)) {
+		client_vanished(s);
+		return;
+	}
+	stream_read_off(&s->client.stream);
+	session_deadline(s, FAREWELL_MS);
 }
 
 /* What it had no time to say itself is said for it, unless that would be nonsense. */
@@ -86,21 +98,26 @@ static void compute_gone(Session *s)
 	relay_refuse(s, &why);
 }
 
-void relay_lost(Session *s, Side side)
+/*
+ * A compute that takes no more may still say why, so it is read to its end; a
+ * client that takes no more has vanished.
+ */
+void relay_not_taken(Session *s, Side to)
 {
-	if (side == SIDE_CLIENT)
-		client_gone(s);
-	else
-		compute_gone(s);
+	if (to == SIDE_CLIENT) {
+		client_vanished(s);
+		return;
+	}
+	stream_read_off(&s->client.stream);
+	session_deadline(s, LAST_WORDS_MS);
 }
 
-/* A compute that takes no more may still have said why: it is read to its end first. */
-static void not_taken(Session *s, Side to)
+void relay_too_long(Session *s)
 {
-	if (to == SIDE_COMPUTE)
-		stream_read_off(&s->client.stream);
+	if (s->watch.terminated)
+		client_vanished(s);
 	else
-		client_gone(s);
+		compute_gone(s);
 }
 
 /* Words of our own fit only between two messages of the compute. */
@@ -126,7 +143,7 @@ static bool pass(Session *s, Side from, Span bytes)
 	show_work(s);
 	if (stream_send(&leg_of(s, side_other(from))->stream, bytes))
 		return true;
-	not_taken(s, side_other(from));
+	relay_not_taken(s, side_other(from));
 	return false;
 }
 
@@ -154,6 +171,16 @@ void relay_look_at_cancel(Session *s)
 		stream_read_on(&s->client.stream);
 }
 
+static void ended(Session *s, Side side, bool in_order)
+{
+	if (side == SIDE_COMPUTE)
+		compute_gone(s);
+	else if (in_order)
+		client_ended(s);
+	else
+		client_vanished(s);
+}
+
 void relay_pump(Session *s, Side from)
 {
 	Worker *w = s->worker;
@@ -168,7 +195,7 @@ void relay_pump(Session *s, Side from)
 		if (n == STREAM_AGAIN)
 			return;
 		if (n <= 0) {
-			relay_lost(s, from);
+			ended(s, from, n == 0);
 			return;
 		}
 		if (!pass(s, from, (Span){w->buf, (size_t)n}))

@@ -12,8 +12,11 @@ void relay_pump(Session *s, Side from);
 /* One side's backlog is gone: the other may be read again. */
 void relay_drained(Session *s, Side to);
 
-/* One side is gone: what that means for the other. */
-void relay_lost(Session *s, Side side);
+/* One side does not take what is sent to it: what that means for the other. */
+void relay_not_taken(Session *s, Side to);
+
+/* A deadline that was set for one side to come to its end is over. */
+void relay_too_long(Session *s);
 
 /* Ends a session with an error, or without a word if the client is in the middle of a message. */
 void relay_refuse(Session *s, const Fault *why);

@@ -178,12 +178,16 @@ bool session_receive(Session *s)
 
 bool session_hears_client(Session *s, Event e)
 {
-	if (e == EVENT_CLIENT_BROKEN)
+	Fault why;
+
+	if (e == EVENT_CLIENT_BROKEN) {
 		session_hung_up(s);
-	else if (e != EVENT_CLIENT_READABLE)
+	} else if (e != EVENT_CLIENT_READABLE) {
 		return false;
-	else if (session_receive(s) && buf_size(&s->client.in) > READ_AHEAD_MAX)
-		stream_read_off(&s->client.stream);
+	} else if (session_receive(s) && buf_size(&s->client.in) > READ_AHEAD_MAX) {
+		fault_set(&why, FAULT_BAD_MESSAGE, "too much was sent ahead of the login");
+		session_refuse(s, &why);
+	}
 	return true;
 }
 

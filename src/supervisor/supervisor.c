@@ -25,7 +25,7 @@
 
 #define QUICK_DEATH_MS 1000  /* who dies sooner than this is not started again at once */
 #define PAUSE_MS       500   /* but after this */
-#define STATUS_MS      10000 /* how often systemd is told how we are */
+#define LOOK_MS        2000  /* how often workers are looked at, and systemd is told how they are */
 #define GRACE_MS       10000 /* beyond what children were given, before they are killed */
 
 typedef enum State { RUNNING, DRAINING, STOPPING, GONE } State;
@@ -82,17 +82,51 @@ static Child *find_child(Supervisor *s, pid_t pid)
 	return NULL;
 }
 
+static void nudge(const Supervisor *s, int worker)
+{
+	uint64_t one = 1;
+
+	if (write(s->nudges[worker], &one, sizeof(one)) == -1 && errno != EAGAIN)
+		log_warning("could not nudge a worker: error=\"%s\"", strerror(errno));
+}
+
 /* What a dead worker held is free again, and whoever waited for it is told. */
 static void bury_worker(Supervisor *s, const Child *c)
 {
 	shared_release(s->shared, claimer_make(c->number, c->life));
 	atomic_store(&s->shared->workers[c->number].pid, 0);
 	atomic_fetch_add(&s->shared->worker_restarts, 1);
-	for (int i = 0; i < s->shared->n_workers; i++) {
-		uint64_t one = 1;
+	for (int i = 0; i < s->shared->n_workers; i++)
+		nudge(s, i);
+}
 
-		if (write(s->nudges[i], &one, sizeof(one)) == -1 && errno != EAGAIN)
-			log_warning("could not nudge a worker: error=\"%s\"", strerror(errno));
+/*
+ * A worker that does not run cannot serve, nor give up what it has claimed.  It is
+ * nudged, and if it has not heard that for too long, another takes its place.
+ */
+static void watch(Supervisor *s, Child *c, int64_t now)
+{
+	uint32_t turns = atomic_load(&s->shared->workers[c->number].turns);
+	int64_t most = conf_ms(s->conf->reveille.watchdog_timeout);
+
+	if (turns != c->turns || c->turned_ms < c->since_ms)
+		c->turned_ms = now;
+	c->turns = turns;
+	nudge(s, c->number);
+	if (most == 0 || now - c->turned_ms <= most)
+		return;
+	log_error("a worker does not run, ending it: pid=%d ms=%lld", (int)c->pid,
+		  (long long)(now - c->turned_ms));
+	kill(c->pid, SIGKILL);
+}
+
+static void watch_workers(Supervisor *s)
+{
+	int64_t now = clock_ms();
+
+	for (int i = 0; i < s->n_children; i++) {
+		if (s->children[i].kind == CHILD_worker && s->children[i].pid > 0)
+			watch(s, &s->children[i], now);
 	}
 }
 
@@ -126,7 +160,7 @@ static void reap(Supervisor *s, State state)
 /* Starts who is missing; the milliseconds until somebody may be started. */
 static int64_t start_missing(Supervisor *s)
 {
-	int64_t now = clock_ms(), wait = STATUS_MS;
+	int64_t now = clock_ms(), wait = LOOK_MS;
 
 	for (int i = 0; i < s->n_children; i++) {
 		Child *c = &s->children[i];
@@ -204,6 +238,7 @@ static void run(Supervisor *s, const sigset_t *set)
 		int64_t ms = start_missing(s);
 
 		state = on_signal(s, state, wait_for_signal(set, ms));
+		watch_workers(s);
 		tell_status(s);
 	}
 	for (int64_t end = 0; state != GONE && count_running(s, true) > 0;) {
@@ -252,6 +287,7 @@ int supervisor_main(const SupervisorSetup *setup)
 	if (!estate_open(&s, &why)) {
 		log_error("%s", why.detail);
 		estate_close(&s);
+		conf_release(s.conf);
 		return 1;
 	}
 	make_children(&s);

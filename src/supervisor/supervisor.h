@@ -19,11 +19,13 @@ typedef enum ChildKind {
 
 typedef struct Child {
 	ChildKind kind;
-	int number;       /* among those of its kind, from 0 */
-	pid_t pid;        /* 0: not running */
-	uint32_t life;    /* how often it was started */
-	int64_t since_ms; /* when it was started last */
-	int64_t again_ms; /* not to be started before */
+	int number;        /* among those of its kind, from 0 */
+	pid_t pid;         /* 0: not running */
+	uint32_t life;     /* how often it was started */
+	int64_t since_ms;  /* when it was started last */
+	int64_t again_ms;  /* not to be started before */
+	uint32_t turns;    /* of a worker's loop, as last seen */
+	int64_t turned_ms; /* when they were seen to change */
 } Child;
 
 typedef struct Supervisor {

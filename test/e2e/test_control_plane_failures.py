@@ -253,7 +253,8 @@ def test_a_running_compute_stays_reachable_when_the_control_plane_is_gone(start_
         # Old by now, in use or not: a dead control plane is no reason to refuse.
         assert w.value("select pg_sleep(0.3)") == ""
         served(proxy)
-    pg.wait_for_sessions(0, "usename = 'app'")
+    procs.wait_until(lambda: not proxy.metric("reveille_server_connections"), 20,
+                     "the address to be used no more")
     served(proxy)
 
 

@@ -158,3 +158,15 @@ def test_a_frozen_worker_does_not_stop_its_siblings(start_proxy, pg):
     assert all(works(w) for w in sessions)
     for w in sessions:
         w.close()
+
+
+def test_a_worker_that_does_not_run_keeps_nobody_out_and_is_replaced(start_proxy, pg):
+    proxy = start_proxy({"*": pg.entry}, workers=2, watchdog_timeout="4s")
+    stopped = proxy.workers()[0]
+    os.kill(stopped, signal.SIGSTOP)
+    guests = [proxy.login(timeout=60) for _ in range(12)]
+    procs.wait_until(lambda: stopped not in proxy.workers(), 20, "the stopped worker to be ended")
+    procs.wait_until(lambda: len(proxy.workers()) == 2, 5, "another in its place")
+    for w in guests:
+        assert works(w)
+        w.close()

@@ -14,9 +14,9 @@ SKIPPED = 77
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_postgresqls_own_suites_pass_as_they_do_without_a_proxy():
-    done = subprocess.run([os.path.join(TOP, "test", "regress", "run")],
-                          env={**os.environ, "REVEILLE": program(), "TMPDIR": folder_of_folders()}, capture_output=True,
-                          text=True, stdin=subprocess.DEVNULL, check=False)
+    environment = {**os.environ, "REVEILLE": program(), "TMPDIR": folder_of_folders()}
+    done = subprocess.run([os.path.join(TOP, "test", "regress", "run")], env=environment,
+                          capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     said = done.stdout + done.stderr
     if done.returncode == SKIPPED:
         pytest.skip(said.strip().splitlines()[-1])

@@ -122,7 +122,8 @@ def test_an_old_address_is_used_when_the_control_plane_does_not_confirm_it_in_ti
     plane.behave("db", awake(pg.endpoint), held(never, awake(pg.endpoint)))
     proxy = start_proxy(plane=plane, wake_cache_ttl="0", wake_stale_after="300ms")
     proxy.login(database="db/app").close()
-    pg.wait_for_sessions(0, "usename = 'app'")
+    procs.wait_until(lambda: not proxy.metric("reveille_server_connections"), 20,
+                     "the address to be used no more")
     started = time.monotonic()
     with proxy.login(database="db/app") as w:
         assert w.value("select 1") == "1"

@@ -95,6 +95,16 @@ TEST(a_secret_is_equal_only_to_itself)
 	}
 }
 
+TEST(a_quoted_text_ends_where_its_quote_does)
+{
+	char out[16];
+
+	assert_string_equal(text_quote(out, sizeof(out), "plain"), "\"plain\"");
+	assert_string_equal(text_quote(out, sizeof(out), "a\" b=\\"), "\"a\\\" b=\\\\\"");
+	assert_string_equal(text_quote(out, sizeof(out), ""), "\"\"");
+	assert_string_equal(text_quote(out, 6, "longer"), "\"lo\"");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -106,6 +116,7 @@ int main(void)
 		cmocka_unit_test(a_text_starts_with_its_beginning),
 		cmocka_unit_test(a_stranger_cannot_forge_a_log_line),
 		cmocka_unit_test(a_secret_is_equal_only_to_itself),
+		cmocka_unit_test(a_quoted_text_ends_where_its_quote_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -142,18 +142,24 @@ static void on_listed(void *arg, const StoreRows *rows, const Fault *why)
 	page_answer(call, "computes", list, n < rows->n ? rows->computes[n - 1].id : NULL);
 }
 
-static void on_project_of_list(void *arg, const StoreRows *rows, const Fault *why)
+/* The one project's in the path, or all. */
+void api_compute_list_all(Call *call)
 {
-	Call *call = arg;
 	Page page = {0};
 
-	(void)rows;
 	text_copy(page.project_id, sizeof(page.project_id), call->id);
-	if (why)
-		call_refuse(call, why, NULL);
-	else if (page_of_query(call, &page))
+	if (page_of_query(call, &page))
 		call->c->store->ops->compute_list(call->c->store, &page,
 						  (StoreCall){on_listed, call});
+}
+
+static void on_project_of_list(void *arg, const StoreRows *rows, const Fault *why)
+{
+	(void)rows;
+	if (why)
+		call_refuse(arg, why, NULL);
+	else
+		api_compute_list_all(arg);
 }
 
 void api_compute_list(Call *call)

@@ -8,6 +8,7 @@
 #ifndef CONTROL_DRIVER_H
 #define CONTROL_DRIVER_H
 
+#include "../crowd.h"
 #include "../record.h"
 #include "base/fault.h"
 #include "conf/conf.h"
@@ -41,7 +42,7 @@ typedef enum StopHow {
 /* failure is NULL if it was done, or a sentence and the last lines of the server's log. */
 typedef void (*DriverAnswer)(void *arg, const Sight *sight, const char *failure);
 
-/* The server ended though nobody had asked it to. */
+/* The server ended though stop() had not been called. */
 typedef void (*DriverEnd)(void *arg, const char *last_words);
 
 typedef struct DriverOps {
@@ -57,6 +58,10 @@ typedef struct DriverOps {
 	void (*stop)(Instance *i, StopHow how, DriverAnswer on_answer);
 	void (*observe)(Instance *i, DriverAnswer on_answer);
 	void (*destroy)(Instance *i, DriverAnswer on_answer);
+
+	/* Lets nobody new in; who is in may go on.  The server ends when nobody is left. */
+	void (*close_door)(Instance *i);
+	Crowd (*look)(Instance *i); /* who is in */
 } DriverOps;
 
 struct Driver {

@@ -8,6 +8,7 @@
 
 #include "driver.h"
 #include "files.h"
+#include "guests.h"
 #include "pidfile.h"
 #include "sys/spawn.h"
 
@@ -45,6 +46,7 @@ void command_add(Command *c, const char *fmt, ...) __attribute__((format(printf,
 struct Engine {
 	const char *name;
 	const char *socket; /* name of the socket within Home.run */
+	int close_signal;   /* lets nobody new in, and ends the server when nobody is left */
 	int stop_signal;    /* ends sessions and closes files */
 	int kill_signal;    /* stops at once */
 
@@ -63,6 +65,8 @@ struct Engine {
 
 	/* What a data folder says of its server; false if there is none. */
 	bool (*status)(const char *data, pid_t *pid, ServerPhase *phase);
+
+	GuestOf guest_of;
 };
 
 extern const Engine engine_postgres;

@@ -18,6 +18,7 @@
 #include "engine.h"
 #include "sys/random.h"
 #include "sys/scram_secret.h"
+#include "title.h"
 
 #define PORT          5432
 #define SUPERUSER     "postgres"
@@ -155,8 +156,8 @@ static bool initdb(const Program *p, const char *data)
 static bool make_template(const Program *p, const char *data)
 {
 	static const char sql[] = "CREATE ROLE app LOGIN REPLICATION;\n"
-				  "CREATE ROLE reveille_control LOGIN;\n"
-				  "GRANT pg_monitor, pg_signal_backend TO reveille_control;\n"
+				  "CREATE ROLE " CONTROL_ROLE " LOGIN;\n"
+				  "GRANT pg_monitor, pg_signal_backend TO " CONTROL_ROLE ";\n"
 				  "CREATE DATABASE app OWNER app;\n";
 
 	return initdb(p, data) && run_single(p, data, "postgres", sql);
@@ -171,7 +172,7 @@ static bool set_secrets(const Program *p, const char *data, const ServerOrder *o
 	scram_secret(control, order->control_password, salt, SCRAM_ITERATIONS);
 	snprintf(sql, sizeof(sql),
 		 "ALTER ROLE app PASSWORD '%s';\n"
-		 "ALTER ROLE reveille_control PASSWORD '%s';\n",
+		 "ALTER ROLE " CONTROL_ROLE " PASSWORD '%s';\n",
 		 order->verifier, control);
 	return run_single(p, data, "postgres", sql);
 }
@@ -243,6 +244,7 @@ static bool status(const char *data, pid_t *pid, ServerPhase *phase)
 const Engine engine_postgres = {
 	.name = "postgres",
 	.socket = ".s.PGSQL.5432",
+	.close_signal = SIGTERM,
 	.stop_signal = SIGINT,
 	.kill_signal = SIGQUIT,
 	.locate = locate,
@@ -250,4 +252,5 @@ const Engine engine_postgres = {
 	.set_secrets = set_secrets,
 	.prepare = prepare,
 	.status = status,
+	.guest_of = title_guest,
 };

@@ -167,6 +167,8 @@ static const DriverOps ops = {
 	.stop = op_stop,
 	.observe = op_observe,
 	.destroy = op_destroy,
+	.close_door = server_close_door,
+	.look = server_crowd,
 };
 
 /* ---- opening ----------------------------------------------------------- */

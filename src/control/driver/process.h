@@ -81,6 +81,8 @@ void task_end(Instance *i, const char *failure);
 bool server_look(Instance *i, ServerPhase *phase);
 void server_start(Instance *i);
 void server_stop(Instance *i, int number);
+void server_close_door(Instance *i);
+Crowd server_crowd(Instance *i);
 void server_on_deadline(void *instance);
 
 /* folder.c: what takes time and blocks, in jobs. */

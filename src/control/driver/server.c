@@ -198,6 +198,28 @@ void server_start(Instance *i)
 
 /* ---- stopping and ending ----------------------------------------------- */
 
+void server_close_door(Instance *i)
+{
+	ServerPhase phase;
+
+	if (server_look(i, &phase))
+		process_signal(i->server, i->program->engine->close_signal);
+}
+
+/* Until it says that it is stopping it may not have heard, and let somebody in. */
+Crowd server_crowd(Instance *i)
+{
+	Crowd crowd = {0};
+	ServerPhase phase;
+
+	if (!server_look(i, &phase))
+		crowd.known = true;
+	else if (phase == SERVER_STOPPING)
+		crowd.known = guests_count(process_pid(i->server), i->program->engine->guest_of,
+					   &crowd);
+	return crowd;
+}
+
 void server_stop(Instance *i, int number)
 {
 	ServerPhase phase;

@@ -252,7 +252,12 @@ class Proxy:
         return Wire(self.address, **kwargs)
 
     def login(self, user="app", database="app", timeout=20, **params):
-        return self.wire(timeout=timeout).login(user, database, **params)
+        w = self.wire(timeout=timeout)
+        try:
+            return w.login(user, database, **params)
+        except BaseException:
+            w.sock.close()
+            raise
 
     def dsn(self, user="app", database="app", **more):
         more = {"host": self.host, "port": self.port, "user": user, "dbname": database,
