@@ -267,8 +267,12 @@ static void add_default_database(Parse *p)
 }
 
 /* What no single line can tell. */
-static bool check_whole(const Config *conf, Fault *why)
+static bool check_whole(Config *conf, Fault *why)
 {
+	char *url = conf->wake.control_plane_url.s;
+
+	while (*url && url[strlen(url) - 1] == '/')
+		url[strlen(url) - 1] = 0;
 	for (int i = 0; i < conf->n_databases; i++) {
 		if (conf->databases[i].wake && conf_is(&conf->wake.provider, "none"))
 			return fault_set(

@@ -25,7 +25,7 @@ static void use(Session *s, const RouteAnswer *answer)
 	Arrival *a = s->arrival;
 
 	text_copy(a->address, sizeof(a->address), answer->address);
-	a->from_cache = route_state(s->route).turn == a->wake_turn;
+	a->from_cache = answer->depth == DEPTH_NONE || route_state(s->route).turn == a->wake_turn;
 	a->depth = a->from_cache ? DEPTH_NONE : answer->depth;
 	a->woken_us = clock_us();
 	session_advance(s, PHASE_dial);

@@ -60,7 +60,7 @@ static void count(Stats *stats, const WakeCall *c, RoutePhase phase)
 		stat_add(&stats->wakes_cold, 1);
 	else if (c->answer.depth == DEPTH_FROZEN)
 		stat_add(&stats->wakes_frozen, 1);
-	else
+	else if (c->answer.depth == DEPTH_WARM)
 		stat_add(&stats->wakes_warm, 1);
 }
 
@@ -102,8 +102,9 @@ static void on_stale(void *arg)
 {
 	WakeCall *c = arg;
 
-	log_warning("the control plane does not answer within wake_stale_after, using the old "
-		    "address: compute=%s address=%s",
+	c->answer.depth = DEPTH_NONE; /* nothing was woken: who finds it dead asks again */
+	log_warning("the control plane has not confirmed an address within wake_stale_after, "
+		    "using the old one: compute=%s address=%s",
 		    c->answer.name, c->answer.address);
 	settle(c, ROUTE_AWAKE);
 }
@@ -160,13 +161,9 @@ static void on_answer(void *arg, const FetchAnswer *fetched)
 static void make_url(const Config *conf, const char *compute, int64_t hold_ms, char *out,
 		     size_t size)
 {
-	const char *base = conf->wake.control_plane_url.s;
-	size_t n = strlen(base);
-
-	while (n > 0 && base[n - 1] == '/')
-		n--;
-	snprintf(out, size, "%.*s/api/v1/wake_compute?endpointish=%s&timeout=%lld", (int)n, base,
-		 compute, (long long)(hold_ms / 1000 > 0 ? hold_ms / 1000 : 1));
+	snprintf(out, size, "%s/api/v1/wake_compute?endpointish=%s&timeout=%lld",
+		 conf->wake.control_plane_url.s, compute,
+		 (long long)(hold_ms / 1000 > 0 ? hold_ms / 1000 : 1));
 }
 
 static void begin_attempt(WakeCall *c)

@@ -114,8 +114,11 @@ static WakeVerdict judge_problem(const FetchAnswer *fetched, const char *compute
 	}
 	if (fetched->status == 401 || fetched->status == 403)
 		return judge_forbidden(fault, fetched->status, compute, reason, detail);
-	fault_set(fault, FAULT_WAKE_FAILED, "compute \"%s\" could not be woken: %s (HTTP %d)",
-		  compute, *detail ? detail : "the control plane says no more", fetched->status);
+	/* The detail may tell of the server's files and log: nothing for a stranger. */
+	fault_set(fault, FAULT_WAKE_FAILED,
+		  "compute \"%s\" could not be woken (HTTP %d from the control plane)", compute,
+		  fetched->status);
+	fault_cause(fault, "%s", detail);
 	return is_worth_a_retry(fetched->status) ? WAKE_RETRY : WAKE_FAILED;
 }
 

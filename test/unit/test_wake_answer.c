@@ -176,28 +176,31 @@ TEST(an_answer_that_is_too_large_ends_the_wake)
 	assert_string_equal(a.fault.cause, "the answer is too large");
 }
 
-TEST(the_control_planes_own_words_reach_the_client)
+/* They may tell of the server's files and its log. */
+TEST(the_control_planes_own_words_reach_the_log_and_not_the_client)
 {
 	RouteAnswer a;
 
 	judge(409, "{\"detail\": \"the project is being deleted\"}", &a);
-	assert_string_equal(a.fault.detail, "compute \"frog\" could not be woken: the project is "
-					    "being deleted (HTTP 409)");
+	assert_string_equal(
+		a.fault.detail,
+		"compute \"frog\" could not be woken (HTTP 409 from the control plane)");
+	assert_string_equal(a.fault.cause, "the project is being deleted");
 	judge(500, "<html>oops</html>", &a);
-	assert_string_equal(a.fault.detail,
-			    "compute \"frog\" could not be woken: the control plane "
-			    "says no more (HTTP 500)");
+	assert_string_equal(
+		a.fault.detail,
+		"compute \"frog\" could not be woken (HTTP 500 from the control plane)");
+	assert_string_equal(a.fault.cause, "");
 	judge(404, "", &a);
 	assert_string_equal(a.fault.detail, "there is no compute \"frog\"");
 }
 
-TEST(its_words_cannot_forge_ours)
+TEST(its_words_cannot_forge_a_log_line)
 {
 	RouteAnswer a;
 
 	judge(500, "{\"detail\": \"a\\nb\\u001b[31m\"}", &a);
-	assert_string_equal(a.fault.detail,
-			    "compute \"frog\" could not be woken: a?b?[31m (HTTP 500)");
+	assert_string_equal(a.fault.cause, "a?b?[31m");
 }
 
 TEST(a_quota_is_the_clients_business_and_a_bad_token_ours)
@@ -261,8 +264,8 @@ int main(void)
 		cmocka_unit_test(every_status_has_its_consequence),
 		cmocka_unit_test(no_answer_at_all_is_worth_another_try),
 		cmocka_unit_test(an_answer_that_is_too_large_ends_the_wake),
-		cmocka_unit_test(the_control_planes_own_words_reach_the_client),
-		cmocka_unit_test(its_words_cannot_forge_ours),
+		cmocka_unit_test(the_control_planes_own_words_reach_the_log_and_not_the_client),
+		cmocka_unit_test(its_words_cannot_forge_a_log_line),
 		cmocka_unit_test(a_quota_is_the_clients_business_and_a_bad_token_ours),
 		cmocka_unit_test(a_failure_leaves_the_old_address_alone),
 		cmocka_unit_test(pauses_grow_to_a_limit),
