@@ -113,8 +113,9 @@ bool http_ask(const HttpRequest *request, HttpAnswer *answer, Fault *why)
 	curl_easy_cleanup(curl);
 	if (code == CURLE_OK)
 		return true;
-	return fault_set(why, FAULT_CONTROL_PLANE, "could not ask %s: %s", request->url,
-			 *detail ? detail : curl_easy_strerror(code));
+	fault_set(why, FAULT_CONTROL_PLANE, "could not ask %s: %s", request->url,
+		  *detail ? detail : curl_easy_strerror(code));
+	return fault_hint(why, "is the control plane running there? -u names another");
 }
 
 char *http_escape(const char *text)

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "src/control/driver/files.h"
+#include "src/control/driver/guests.h"
 #include "src/control/driver/pidfile.h"
+#include "src/control/driver/title.h"
 #include "sys/machine.h"
 #include "sys/notify.h"
 #include "sys/spawn.h"
@@ -295,6 +297,62 @@ TEST(a_pid_file_tells_how_far_its_server_has_come)
 	assert_false(pidfile_parse("12x\n", &pid, &phase));
 }
 
+/* ---- who is on a server -------------------------------------------------- */
+
+TEST(a_title_tells_whom_a_process_serves)
+{
+	const struct {
+		const char *title;
+		Guest guest;
+	} cases[] = {
+		{"/usr/lib/postgresql/15/bin/postgres", GUEST_ARRIVING},
+		{"postgres: shop: app app [local] ", GUEST_ARRIVING},
+		{"postgres: shop: app app [local] initializing", GUEST_ARRIVING},
+		{"postgres: shop: app app [local] authentication", GUEST_ARRIVING},
+		{"postgres: shop: app app [local] startup", GUEST_ARRIVING},
+		{"postgres: shop: app app [local] idle", GUEST_IDLE},
+		{"postgres: shop: app app [local] idle in transaction", GUEST_WORKING},
+		{"postgres: shop: app app [local] SELECT", GUEST_WORKING},
+		{"postgres: shop: app app [local] UPDATE waiting", GUEST_WORKING},
+		{"postgres: shop: app x [local] idle [local] SELECT", GUEST_WORKING},
+		{"postgres: shop: idle idle [local] SELECT", GUEST_WORKING},
+		{"postgres: shop: " CONTROL_ROLE " postgres [local] SELECT", GUEST_NONE},
+		{"postgres: shop: walsender app [local] streaming 0/1", GUEST_NONE},
+		{"postgres: shop: autovacuum worker app", GUEST_NONE},
+		{"postgres: shop: checkpointer ", GUEST_NONE},
+		{"postgres: ", GUEST_NONE},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(title_guest(cases[i].title), cases[i].guest);
+}
+
+static Guest guest_of_sleep(const char *title)
+{
+	return strcmp(title, "sleep") == 0 ? GUEST_WORKING : GUEST_IDLE;
+}
+
+TEST(the_children_of_a_server_are_counted)
+{
+	SpawnPlan plan = shell(SHELL("sleep 60 & sleep 60 & cat notify & wait"));
+	Crowd crowd;
+	Process *p;
+	Fault why;
+
+	assert_int_equal(mkfifo(in_folder("notify"), 0600), 0);
+	plan.folder = folder;
+	p = process_spawn(loop, &plan, on_end, &p, &why);
+	assert_non_null(p);
+	close(open(in_folder("notify"), O_WRONLY)); /* waits until the last one has opened it */
+	do {
+		crowd = (Crowd){0};
+		crowd.known = guests_count(process_pid(p), guest_of_sleep, &crowd);
+	} while (crowd.working != 2 || !crowd.known);
+	kill(-process_pid(p), SIGTERM);
+	loop_run(loop);
+	assert_false(guests_count(getpid(), guest_of_sleep, &crowd));
+}
+
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -313,6 +371,8 @@ int main(void)
 		WITH_FOLDER(a_server_says_when_it_is_ready),
 		WITH_FOLDER(a_socket_whose_name_is_too_long_is_refused),
 		cmocka_unit_test(a_pid_file_tells_how_far_its_server_has_come),
+		cmocka_unit_test(a_title_tells_whom_a_process_serves),
+		WITH_FOLDER(the_children_of_a_server_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

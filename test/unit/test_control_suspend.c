@@ -1,7 +1,8 @@
-/* When a compute is suspended, and when it is kept: a table of facts. */
+/* When a compute is suspended, when it is kept, and whom it waits for: a table of facts. */
 #include "unit.h"
 
 #include "src/control/activity.h"
+#include "src/control/crowd.h"
 #include "src/control/suspend.h"
 
 #define MINUTE INT64_C(60000)
@@ -149,6 +150,41 @@ TEST(the_oldest_report_makes_room_for_a_new_proxy)
 	assert_int_equal(activity_at_work(&a, 2000), ACTIVITY_PROXIES);
 }
 
+/* ---- who is on it when it is to stop ------------------------------------ */
+
+static bool may_end(Guest guest, int64_t age_ms, int64_t waited_ms)
+{
+	Crowd c = {.known = true};
+
+	crowd_add(&c, guest, age_ms);
+	return crowd_may_be_ended(&c, waited_ms);
+}
+
+TEST(who_was_let_in_is_served_before_the_end)
+{
+	assert_false(may_end(GUEST_ARRIVING, 5000, 0));
+	assert_false(may_end(GUEST_WORKING, 5000, 0));
+	assert_false(may_end(GUEST_IDLE, 999, 0)); /* has not said yet what he came for */
+	assert_true(may_end(GUEST_IDLE, 1000, 0));
+	assert_true(may_end(GUEST_NONE, 0, 0));
+}
+
+TEST(somebody_who_was_not_seen_may_be_there)
+{
+	Crowd c = {.known = false};
+
+	assert_false(crowd_may_be_ended(&c, 0));
+}
+
+TEST(patience_ends)
+{
+	Crowd c = {.known = false};
+
+	assert_false(may_end(GUEST_WORKING, 0, 29999));
+	assert_true(may_end(GUEST_WORKING, 0, 30000));
+	assert_true(crowd_may_be_ended(&c, 30000));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -162,6 +198,9 @@ int main(void)
 		cmocka_unit_test(a_proxy_that_died_keeps_nothing_awake),
 		cmocka_unit_test(the_last_use_never_goes_back),
 		cmocka_unit_test(the_oldest_report_makes_room_for_a_new_proxy),
+		cmocka_unit_test(who_was_let_in_is_served_before_the_end),
+		cmocka_unit_test(somebody_who_was_not_seen_may_be_there),
+		cmocka_unit_test(patience_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

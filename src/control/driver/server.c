@@ -215,8 +215,8 @@ Crowd server_crowd(Instance *i)
 	if (!server_look(i, &phase))
 		crowd.known = true;
 	else if (phase == SERVER_STOPPING)
-		crowd.known = guests_count(process_pid(i->server), i->program->engine->guest_of,
-					   &crowd);
+		crowd.known =
+			guests_count(process_pid(i->server), i->program->engine->guest_of, &crowd);
 	return crowd;
 }
 
