@@ -19,7 +19,7 @@
 #include "worker.h"
 
 #define PAUSE_MOST_MS 2000
-#define ASK_AGAIN     5 /* failures in a row after which a fresh address is doubted too */
+#define ASK_AGAIN     3 /* failures in a row after which a fresh address is doubted too */
 
 typedef struct Dialling {
 	Session *session;
@@ -54,28 +54,35 @@ static int64_t pause_ms(const Session *s)
 	return ms < PAUSE_MOST_MS ? ms : PAUSE_MOST_MS;
 }
 
-static void try_again_later(Session *s, const Fault *why)
+/* The compute may have been put to sleep, or moved, since the address was learnt. */
+static bool may_be_stale(const Session *s)
 {
-	Dialling *d = s->work;
+	return s->route && (s->arrival->from_cache || s->arrival->attempts % ASK_AGAIN == 0);
+}
 
-	s->arrival->last = *why;
-	s->arrival->attempts++;
-	timer_arm(&d->pause, pause_ms(s));
+static void ask_again(Session *s)
+{
+	Arrival *a = s->arrival;
+
+	wake_forget(s->route, a->address);
+	if (a->from_cache) {
+		a->last = (Fault){0};
+		a->attempts = 0;
+	}
+	session_advance(s, PHASE_wake);
 }
 
 /* No address answered. */
 static void failed(Dialling *d)
 {
 	Session *s = d->session;
-	Arrival *a = s->arrival;
 
-	if (s->route && (a->from_cache || (a->attempts + 1) % ASK_AGAIN == 0)) {
-		a->attempts++;
-		wake_forget(s->route, a->address);
-		session_advance(s, PHASE_wake);
-		return;
-	}
-	try_again_later(s, &d->last);
+	s->arrival->last = d->last;
+	s->arrival->attempts++;
+	if (may_be_stale(s))
+		ask_again(s);
+	else
+		timer_arm(&d->pause, pause_ms(s));
 }
 
 static void next_address(Dialling *d)
@@ -206,7 +213,10 @@ void dial_again(Session *s, const Fault *why)
 	buf_free(&s->compute.in);
 	s->arrival->last = *why;
 	s->arrival->attempts++;
-	session_advance(s, PHASE_dial);
+	if (may_be_stale(s))
+		ask_again(s);
+	else
+		session_advance(s, PHASE_dial);
 }
 
 static void too_late(Session *s)

@@ -24,6 +24,12 @@ static void use(Session *s, const RouteAnswer *answer)
 {
 	Arrival *a = s->arrival;
 
+	if (a->generation != answer->generation) {
+		/* Started anew: what its last life said is past. */
+		a->last = (Fault){0};
+		a->attempts = 0;
+	}
+	a->generation = answer->generation;
 	text_copy(a->address, sizeof(a->address), answer->address);
 	a->from_cache = answer->depth == DEPTH_NONE || route_state(s->route).turn == a->wake_turn;
 	a->depth = a->from_cache ? DEPTH_NONE : answer->depth;

@@ -61,10 +61,11 @@ typedef struct Arrival {
 	char compute[ROUTE_NAME_SIZE];
 	char address[ROUTE_ADDRESS_SIZE]; /* what the wake answered */
 	WakeDepth depth;
-	bool from_cache;    /* the address was known before this session asked */
-	bool negotiated;    /* the client was told what we do not speak */
-	uint32_t wake_turn; /* of the route's state when the session began to wait */
-	int attempts;       /* at dialling */
+	bool from_cache;     /* the address was known before this session asked */
+	bool negotiated;     /* the client was told what we do not speak */
+	uint32_t wake_turn;  /* of the route's state when the session began to wait */
+	uint64_t generation; /* of the compute, as the wake answered */
+	int attempts;        /* at dialling */
 	int64_t login_left_ms, login_since_ms; /* of the client's own time to log in */
 	int64_t wake_until_ms;                 /* 0 until the wait for the compute begins */
 	int64_t accepted_us, routed_us, woken_us, ready_us;

@@ -537,6 +537,40 @@ def test_a_suspend_lets_open_transactions_end(control):
         assert conn.execute("table t").fetchall() == [(1,)]
 
 
+def test_nobody_is_let_in_whom_the_stop_would_end(control):
+    compute = control.compute()
+    control.woken()
+    with control.connect(compute) as conn:
+        conn.execute("begin; create table t (i int)")
+        thread, answer = in_background(control.call, "POST", "/api/v1/compute/db/suspend")
+
+        def is_closed():
+            try:
+                control.connect(compute).close()
+            except psycopg.OperationalError as e:
+                return "the database system is shutting down" in str(e)
+            return False
+        procs.wait_until(is_closed, 10, "the server to let nobody in")
+        assert control.state() == "suspending"
+        conn.execute("commit")
+        thread.join()
+    assert answer[0].body["state"] == "suspended"
+
+
+def test_an_immediate_suspend_ends_one_that_waits(control):
+    compute = control.compute()
+    control.woken()
+    with control.connect(compute) as conn:
+        conn.execute("begin; create table t (i int)")
+        thread, answer = in_background(control.call, "POST", "/api/v1/compute/db/suspend")
+        control.wait_for_state("suspending")
+        control.suspend(mode="?mode=immediate")
+        thread.join()
+        assert answer[0].body["state"] == "suspended"
+        with pytest.raises(psycopg.OperationalError):
+            conn.execute("commit")
+
+
 def test_an_immediate_suspend_does_not_wait(control):
     compute = control.compute()
     control.woken()
@@ -687,6 +721,11 @@ def test_computes_are_made_shown_changed_and_listed(control):
     listed = control.get(f"/api/v1/projects/{project}/compute").body
     assert {c["id"] for c in listed["computes"]} == {compute["id"], "other"}
     assert_problem(control.get("/api/v1/projects/nowhere/compute"), 404)
+    control.compute("third", control.project())
+    page = control.get("/api/v1/compute?limit=2").body
+    rest = control.get(f"/api/v1/compute?limit=2&cursor={page['next_cursor']}").body
+    assert sorted(c["id"] for c in page["computes"] + rest["computes"]) == sorted(
+        [compute["id"], "other", "third"]) and rest["next_cursor"] is None
     assert control.call("POST", "/api/v1/compute/other/resume").status in (200, 202)
     control.wait_for_state("active", "other")
 

@@ -55,6 +55,18 @@ TEST(options_may_stand_anywhere)
 	assert_true(call.json);
 }
 
+TEST(a_list_may_be_of_one_project_or_of_all)
+{
+	Call call;
+	Fault why;
+
+	assert_true(parse(&call, "compute list", &why));
+	assert_string_equal(call.command->path, "/api/v1/compute");
+	assert_true(parse(&call, "compute list p1", &why));
+	assert_string_equal(call.command->path, "/api/v1/projects/{}/compute");
+	assert_string_equal(call.argument, "p1");
+}
+
 TEST(behind_two_hyphens_everything_is_a_word)
 {
 	Call call;
@@ -183,6 +195,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_may_stand_anywhere),
+		cmocka_unit_test(a_list_may_be_of_one_project_or_of_all),
 		cmocka_unit_test(behind_two_hyphens_everything_is_a_word),
 		cmocka_unit_test(what_nobody_can_mean_is_refused_with_a_sentence),
 		cmocka_unit_test(help_is_given_whatever_else_is_wrong),
