@@ -9,8 +9,10 @@ typedef struct Dial {
 	int fd; /* -1: nothing under way */
 	struct event event;
 	Timer timer;
-	bool tried; /* connect() has answered; its errno is kept for the callback */
-	int error;
+	Address to;
+	int64_t until_ms;
+	bool full; /* there was no room in the server's queue; it is tried again */
+	int error; /* what connect() said, for the callback */
 	/* The connected descriptor, now the receiver's; or -1 and the errno that says why. */
 	void (*on_dialled)(void *arg, int fd, int error);
 	void *arg;

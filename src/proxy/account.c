@@ -70,6 +70,19 @@ void account_refusal(Session *s, const Fault *why)
 	       text_quote(error, sizeof(error), why->detail));
 }
 
+void account_refused_login(const Session *s)
+{
+	const Arrival *a = s->arrival;
+	char user[QUOTED], client[QUOTED];
+	SlotInfo info;
+
+	session_slot_info(s, &info);
+	log_info("session refused id=%llu phase=login by=compute sqlstate=%s compute=%s user=%s "
+		 "client=%s",
+		 (unsigned long long)s->id, s->sqlstate, a->compute,
+		 text_quote(user, QUOTED, info.user), text_quote(client, QUOTED, a->client));
+}
+
 void account_close(Session *s)
 {
 	if (!s->conf->reveille.log_disconnections || !s->opened)

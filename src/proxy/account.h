@@ -13,6 +13,9 @@ void account_open(Session *s);
 /* It is refused, for that reason. */
 void account_refusal(Session *s, const Fault *why);
 
+/* The compute refused its login; why, it has told the client itself. */
+void account_refused_login(const Session *s);
+
 /* It ends. */
 void account_close(Session *s);
 

@@ -101,6 +101,7 @@ static void publish_compute(Session *s)
 static void refused(Session *s)
 {
 	text_copy(s->sqlstate, sizeof(s->sqlstate), s->arrival->login.refusal);
+	account_refused_login(s);
 	session_end(s, "the compute refused the login");
 }
 

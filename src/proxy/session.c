@@ -191,7 +191,7 @@ bool session_hears_client(Session *s, Event e)
 	return true;
 }
 
-void session_slot_info(Session *s, SlotInfo *info)
+void session_slot_info(const Session *s, SlotInfo *info)
 {
 	if (s->slot == SLOT_NONE || !ROW_LOAD(&s->worker->shared->slots[s->slot], info))
 		*info = (SlotInfo){0};

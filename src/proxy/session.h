@@ -136,7 +136,7 @@ bool session_receive(Session *s);
 bool session_hears_client(Session *s, Event e);
 
 /* What the slot is to tell; session_publish() makes it so. */
-void session_slot_info(Session *s, SlotInfo *info);
+void session_slot_info(const Session *s, SlotInfo *info);
 void session_publish(Session *s, const SlotInfo *info);
 
 /* TCP_NODELAY and keepalive as configured. */
