@@ -404,6 +404,7 @@ def test_a_server_that_dies_in_the_middle_of_a_query_is_an_error_and_a_close(sta
         # The killed backend can say nothing any more; the others warn (57P02) and leave.
         assert states == ["08006", "08006"]
         assert [notice["C"] for notice in bystander.notices] == ["57P02"]
+    spare_pg.recover()
 
 
 def test_a_reset_from_the_servers_side_is_an_error_and_a_close(start_proxy, pg, gate):

@@ -111,6 +111,11 @@ class Postgres:
         except (OSError, Closed):
             return False
 
+    def recover(self):
+        """Waits for a server whose session was killed to be back: told to stop while it starts
+        itself anew, it may never hear that."""
+        procs.wait_until(self._answers, 60, f"PostgreSQL in {self.data} to recover")
+
     def stop(self, how=signal.SIGINT):
         """Ends the server; SIGQUIT is the quick way that leaves recovery to the next start."""
         if self._admin:
