@@ -29,8 +29,7 @@ static inline Span buf_span(const Buf *b)
 
 void buf_append(Buf *b, Span bytes);
 void buf_append_u8(Buf *b, uint8_t v);
-void buf_append_u16(Buf *b, uint16_t v); /* big-endian, as PostgreSQL writes it */
-void buf_append_u32(Buf *b, uint32_t v);
+void buf_append_u32(Buf *b, uint32_t v);        /* big-endian, as PostgreSQL writes it */
 void buf_append_text(Buf *b, const char *text); /* with its terminating zero */
 
 /* Room for n more bytes, to be written in place and counted with buf_added(). */

@@ -47,11 +47,6 @@ void buf_append_u8(Buf *b, uint8_t v)
 	buf_append(b, (Span){&v, 1});
 }
 
-void buf_append_u16(Buf *b, uint16_t v)
-{
-	buf_append(b, (Span){(uint8_t[]){(uint8_t)(v >> 8), (uint8_t)v}, 2});
-}
-
 void buf_append_u32(Buf *b, uint32_t v)
 {
 	uint8_t be[4];

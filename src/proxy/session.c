@@ -210,11 +210,6 @@ void session_arrived(Session *s)
 	s->arrival = NULL;
 }
 
-const Phase *phase_table(void)
-{
-	return phases;
-}
-
 void phases_print_dot(void)
 {
 	puts("digraph session {");

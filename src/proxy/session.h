@@ -145,6 +145,4 @@ void session_tune(const Session *s, Stream *stream);
 /* The login is over: what only it needed goes. */
 void session_arrived(Session *s);
 
-const Phase *phase_table(void);
-
 #endif

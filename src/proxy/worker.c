@@ -1,5 +1,6 @@
 #include "worker.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -165,6 +166,7 @@ static Worker *new_worker(const WorkerSetup *setup)
 {
 	Worker *w = NEW(Worker);
 
+	assert(shared_is_ours(setup->shared));
 	w->setup = setup;
 	w->number = setup->number;
 	w->claimer = setup->claimer;

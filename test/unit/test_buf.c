@@ -23,7 +23,8 @@ TEST(what_is_appended_comes_out_in_order)
 	Buf b = {0};
 
 	buf_append_u8(&b, 'T');
-	buf_append_u16(&b, 0x0102);
+	buf_append_u8(&b, 1);
+	buf_append_u8(&b, 2);
 	buf_append_u32(&b, 0x03040506);
 	buf_append_text(&b, "bob");
 	assert_bytes(buf_span(&b), "T\1\2\3\4\5\6bob\0");
