@@ -87,7 +87,7 @@ static ProxyVerdict read_fields(ProxyHeader *out, char *line, Fault *why)
 		return PROXY_DONE;
 	}
 	if (n != FIELDS || strcmp(field[BEGIN], LINE_BEGIN) != 0)
-		return bad(why, "it has not six words with single blanks between them");
+		return bad(why, "it is not six words with single blanks between them");
 	if (strcmp(field[PROTOCOL], "TCP4") != 0 && strcmp(field[PROTOCOL], "TCP6") != 0)
 		return bad(why, "its protocol is neither TCP4 nor TCP6 nor UNKNOWN");
 	out->family = field[PROTOCOL][3] == '4' ? 4 : 6;
