@@ -53,7 +53,7 @@ void scram_secret_of_keys(ScramSecret *out, const ScramKeys *keys, const uint8_t
 /*
  * For a user who does not exist: the same each time for one user, with the salt
  * and the iterations that PostgreSQL would make, and a stored key that nobody's
- * proof fits.  It costs about 4 µs; who minds that an unknown user is so much
+ * proof fits.  It costs about 3 µs; who minds that an unknown user is so much
  * slower to greet makes one for each user and reads the true one over it.
  */
 void scram_secret_mock(ScramSecret *out, const uint8_t key[SCRAM_KEY_SIZE], const char *user);

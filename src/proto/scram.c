@@ -5,7 +5,6 @@
 #include "scram_message.h"
 
 #include <assert.h>
-#include <openssl/crypto.h>
 
 #define SCHEME          "SCRAM-SHA-256$"
 #define MOCK_SALT_SIZE  16 /* PostgreSQL's own */
@@ -58,16 +57,14 @@ void scram_secret_of_keys(ScramSecret *out, const ScramKeys *keys, const uint8_t
 	memcpy(out->server_key, keys->server_key, SCRAM_KEY_SIZE);
 }
 
-/* The salt is shown, and must not tell the keys: each is made of what is not shown. */
+/* The salt is shown, and must not tell the keys, which are what it is made of. */
 void scram_secret_mock(ScramSecret *out, const uint8_t key[SCRAM_KEY_SIZE], const char *user)
 {
-	uint8_t of_user[SCRAM_KEY_SIZE], salt[SCRAM_KEY_SIZE];
+	uint8_t salt[SCRAM_KEY_SIZE];
 
-	scram_hmac(of_user, key, span_of_text(user));
-	scram_hmac(salt, of_user, span_of_text("Salt"));
 	*out = (ScramSecret){.iterations = MOCK_ITERATIONS, .salt_size = MOCK_SALT_SIZE};
+	scram_hmac(out->stored_key, key, span_of_text(user));
+	memcpy(out->server_key, out->stored_key, SCRAM_KEY_SIZE);
+	scram_hmac(salt, out->stored_key, span_of_text("Salt"));
 	memcpy(out->salt, salt, MOCK_SALT_SIZE);
-	scram_hmac(out->stored_key, of_user, span_of_text("Stored Key"));
-	scram_hmac(out->server_key, of_user, span_of_text("Server Key"));
-	OPENSSL_cleanse(of_user, sizeof(of_user));
 }

@@ -65,7 +65,7 @@ TEST(a_line_of_version_1_with_long_addresses)
 	assert_int_equal(READ("PROXY TCP6 2001:db8::1 2001:DB8::2 0 65535\r\n"), PROXY_DONE);
 	assert_int_equal(header.family, 6);
 	assert_memory_equal(header.address, V6_BODY, 16);
-	assert_memory_equal(header.to_address, V6_BODY + 16, 16);
+	assert_memory_equal(header.to_address, &V6_BODY[16], 16);
 	assert_int_equal(header.port, 0);
 	assert_int_equal(header.to_port, 65535);
 }
@@ -150,7 +150,7 @@ TEST(a_header_of_version_2_with_long_addresses)
 	assert_int_equal(read_v2(0x21, 0x21, 36, BYTES(V6_BODY)), PROXY_DONE);
 	assert_int_equal(header.family, 6);
 	assert_memory_equal(header.address, V6_BODY, 16);
-	assert_memory_equal(header.to_address, V6_BODY + 16, 16);
+	assert_memory_equal(header.to_address, &V6_BODY[16], 16);
 	assert_int_equal(header.port, 56324);
 	assert_int_equal(header.to_port, 5432);
 }
@@ -268,7 +268,7 @@ TEST(what_is_written_is_read_again)
 			   (const uint8_t *)"\300\250\0\13", 443, &out);
 	assert_bytes(buf_span(&out), V4);
 	buf_free(&out);
-	proxy_header_write(6, (const uint8_t *)V6_BODY, 56324, (const uint8_t *)V6_BODY + 16, 5432,
+	proxy_header_write(6, (const uint8_t *)V6_BODY, 56324, (const uint8_t *)&V6_BODY[16], 5432,
 			   &out);
 	assert_bytes(buf_span(&out), SIGNATURE "\x21\x21\0\x24" V6_BODY);
 	buf_free(&out);

@@ -212,7 +212,7 @@ TEST(a_mock_is_the_same_each_time_for_one_user_and_key)
 	assert_memory_not_equal(one.salt, other.salt, 16);
 	assert_memory_not_equal(one.salt, elsewhere.salt, 16);
 	assert_memory_not_equal(one.salt, one.stored_key, 16);
-	assert_memory_not_equal(one.stored_key, one.server_key, SCRAM_KEY_SIZE);
+	assert_memory_not_equal(one.stored_key, other.stored_key, SCRAM_KEY_SIZE);
 }
 
 /* Stretching. */
