@@ -17,12 +17,14 @@
 #include "base/fault.h"
 #include "conf/database.h"
 
+#define CONF_VALUE_MAX 1024 /* with its zero */
+
 typedef int conf_int;
 typedef bool conf_bool;
 typedef int64_t conf_time; /* microseconds */
 typedef int conf_mode;     /* permission bits */
 typedef struct conf_text {
-	char s[512];
+	char s[CONF_VALUE_MAX];
 } conf_text;
 typedef struct conf_choice {
 	char s[24];

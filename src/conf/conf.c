@@ -109,7 +109,7 @@ static bool in_bounds(const Setting *s, const void *field)
 
 static bool check_value(const Setting *s, const void *field, const char *value, Fault *why)
 {
-	char printed[600];
+	char printed[CONF_VALUE_MAX];
 
 	if (s->type == &type_CHOICE && !is_choice(s->least, value))
 		return fault_set(why, FAULT_BAD_SETTING, "%s is one of %s, not \"%s\"", s->name,
@@ -458,7 +458,7 @@ void conf_print_man(FILE *out)
 
 void conf_show(const Config *conf, FILE *out)
 {
-	char value[600];
+	char value[CONF_VALUE_MAX];
 
 	for (size_t i = 0; i < N_SETTINGS; i++) {
 		const Setting *s = &settings[i];

@@ -148,7 +148,7 @@ static void print_choice(const void *field, char *out, size_t n)
 const Type type_INT = {"a whole number", sizeof(conf_int), parse_int, print_int, rank_int};
 const Type type_BOOL = {"yes or no", sizeof(conf_bool), parse_bool, print_bool, NULL};
 const Type type_MODE = {"octal permissions", sizeof(conf_mode), parse_mode, print_mode, rank_int};
-const Type type_TEXT = {"text of at most 511 bytes", sizeof(conf_text), parse_text, print_text,
+const Type type_TEXT = {"text of at most 1023 bytes", sizeof(conf_text), parse_text, print_text,
 			NULL};
 const Type type_CHOICE = {"a word", sizeof(conf_choice), parse_choice, print_choice, NULL};
 const Type type_TIME = {"a time (seconds, or 500ms, 5min, 1h)", sizeof(conf_time), parse_time,

@@ -108,7 +108,7 @@ static bool take_token_file(Setup *setup, const char *path, Fault *why)
 static bool find_token(Setup *setup, const Call *call, const Config *conf, Fault *why)
 {
 	const char *token = getenv("REVEILLE_TOKEN"), *file = getenv("REVEILLE_TOKEN_FILE");
-	char path[600], copy[600];
+	char path[CONF_VALUE_MAX + 16], copy[CONF_VALUE_MAX + 16];
 
 	if (call->token_file)
 		return take_token_file(setup, call->token_file, why);

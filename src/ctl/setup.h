@@ -8,10 +8,11 @@
 #define CTL_SETUP_H
 
 #include "command.h"
+#include "conf/conf.h"
 
 typedef struct Setup {
-	char url[600];   /* without a slash at the end */
-	char token[512]; /* secret: goes into one header and nowhere else */
+	char url[CONF_VALUE_MAX + 16]; /* without a slash at the end */
+	char token[512];               /* secret: goes into one header and nowhere else */
 } Setup;
 
 /* False and *why if a file that is needed cannot be read or says nonsense. */

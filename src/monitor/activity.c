@@ -110,7 +110,7 @@ static void on_answer(void *arg, const FetchAnswer *answer)
 
 static void send_batch(Activity *a, char *text)
 {
-	char url[600], token[TOKEN_SIZE];
+	char url[CONF_VALUE_MAX + 32], token[TOKEN_SIZE];
 	FetchCall call = {.url = url,
 			  .token = token,
 			  .post = text,

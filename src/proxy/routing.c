@@ -166,7 +166,7 @@ static Look *look_named(const char *word)
  */
 static bool find_id(const Config *conf, Startup *s, char *id, size_t size, Fault *why)
 {
-	char list[512], *rest = list, word_id[DATABASE_NAME_MAX];
+	char list[CONF_VALUE_MAX], *rest = list, word_id[DATABASE_NAME_MAX];
 
 	text_copy(list, sizeof(list), conf->reveille.route_by.s);
 	*id = 0;

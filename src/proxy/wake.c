@@ -170,7 +170,7 @@ static void begin_attempt(WakeCall *c)
 {
 	const Config *conf = c->worker->conf;
 	int64_t total = conf_ms(conf->reveille.wake_request_timeout), pause;
-	char url[700];
+	char url[CONF_VALUE_MAX + 200];
 	FetchCall call = {.url = url,
 			  .token = c->worker->token,
 			  .connect_ms = CONNECT_MS < total ? CONNECT_MS : total,

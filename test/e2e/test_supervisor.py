@@ -95,7 +95,6 @@ BAD_FILES = {
     "no-equals": ("[reveille]\nworkers\n", 2, "workers"),
     "open-section": ("[reveille\n", 1, "]"),
     "not-yet": ("[reveille]\npool_mode = transaction\n", 2, "pool_mode"),
-    "tls-not-yet": ("[reveille]\nclient_tls_sslmode = require\n", 2, "client_tls_sslmode"),
     "mysql-not-yet": ("[reveille]\nmysql_listen_port = 3306\n", 2, "mysql_listen_port"),
 }
 

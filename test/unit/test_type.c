@@ -105,15 +105,15 @@ TEST(permissions_are_octal)
 
 TEST(text_has_a_longest_length)
 {
-	char text[600];
+	char text[CONF_VALUE_MAX + 1];
 	Field field;
 
 	memset(text, 'x', sizeof(text));
-	text[511] = 0;
+	text[CONF_VALUE_MAX - 1] = 0;
 	assert_true(type_TEXT.parse(&field, text));
 	assert_string_equal(field.text.s, text);
-	text[511] = 'x';
-	text[512] = 0;
+	text[CONF_VALUE_MAX - 1] = 'x';
+	text[CONF_VALUE_MAX] = 0;
 	assert_false(type_TEXT.parse(&field, text));
 }
 
@@ -146,7 +146,7 @@ TEST(what_is_printed_is_read_back)
 
 	for (size_t i = 0; i < N_OF(rows); i++) {
 		Field first, again;
-		char out[600];
+		char out[CONF_VALUE_MAX];
 
 		assert_true(rows[i].type->parse(&first, rows[i].text));
 		rows[i].type->print(&first, out, sizeof(out));
