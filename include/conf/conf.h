@@ -16,6 +16,9 @@
 
 #include "base/fault.h"
 #include "conf/database.h"
+#include "conf/network.h"
+#include "conf/peer.h"
+#include "conf/user.h"
 
 #define CONF_VALUE_MAX 1024 /* with its zero */
 
@@ -50,6 +53,18 @@ typedef struct Config {
 	bool has_control; /* a [control] section is present */
 	Database *databases;
 	int n_databases;
+	UserEntry *users;
+	int n_users;
+	PeerEntry *peers; /* without the one that is ourselves */
+	int n_peers;
+
+	/* The settings of these names, read. */
+	NetworkList allow, deny, proxy_protocol;
+	char **route_domains; /* in lower case */
+	int n_route_domains;
+	char **ignore_parameters; /* ignore_startup_parameters */
+	int n_ignore_parameters;
+
 	int refs;
 } Config;
 
@@ -84,6 +99,9 @@ static inline int64_t conf_ms(conf_time t)
 
 /* The entry that serves a compute id: its own, else "*", else NULL. */
 const Database *conf_database(const Config *conf, const char *compute);
+
+/* The entry of a user, or NULL. */
+const UserEntry *conf_user(const Config *conf, const char *user);
 
 /*
  * Copies into *next what `now` has for the settings that only a restart can

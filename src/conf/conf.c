@@ -8,9 +8,11 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "ini.h"
+#include "pairs.h"
 #include "type.h"
+#include "whole.h"
 
-#define DATABASES_MAX 4096
+#define ENTRIES_MAX 4096 /* of one section */
 
 typedef enum When { RELOAD, RESTART, LATER } When;
 
@@ -48,8 +50,8 @@ static const struct Section {
 #undef SETTING
 #undef SECTION_END
 	{"databases", "name = connection string; * serves every other name"},
-	{"users", "settings for one user (comes later)"},
-	{"peers", "other proxies of the same group (comes later)"},
+	{"users", "name = limits and networks of one user"},
+	{"peers", "peer_id = where another Reveille of the same group is"},
 };
 
 #define N_SECTIONS (sizeof(sections) / sizeof(sections[0]))
@@ -57,8 +59,11 @@ static const struct Section {
 /* What is known while a file is being read. */
 typedef struct Parse {
 	Config *conf;
+	const char *file;
+	int line;
 	bool section_seen[N_SECTIONS];
-	bool setting_seen[N_SETTINGS];
+	int setting_line[N_SETTINGS];         /* 0 if it does not stand in the file */
+	const char *setting_from[N_SETTINGS]; /* who has overridden it, or NULL */
 } Parse;
 
 static const void *field_of(const Config *conf, const Setting *s)
@@ -175,29 +180,82 @@ static bool begin_section(Parse *p, const char *name, Fault *why)
 			 name);
 }
 
-static bool add_database(Config *conf, const char *name, const char *value, Fault *why)
+/* Room for one more entry of a section; NULL and *why if there are too many. */
+static void *add_entry(void *entries, int *n, size_t size, const char *section, Fault *why)
 {
+	char *grown;
+
+	if (*n == ENTRIES_MAX) {
+		fault_set(why, FAULT_BAD_SETTING, "there are more than %d %s", ENTRIES_MAX,
+			  section);
+		return NULL;
+	}
+	grown = mem_grow(entries, size * (size_t)(*n + 1));
+	memset(grown + size * (size_t)(*n)++, 0, size);
+	return grown;
+}
+
+static bool add_database(Parse *p, const char *name, const char *value, Fault *why)
+{
+	Config *conf = p->conf;
+	void *grown =
+		add_entry(conf->databases, &conf->n_databases, sizeof(Database), "databases", why);
 	Database *d;
 	Fault inner;
 
-	for (int i = 0; i < conf->n_databases; i++) {
-		if (strcmp(conf->databases[i].name, name) == 0)
+	if (!grown)
+		return false;
+	conf->databases = grown;
+	d = &conf->databases[conf->n_databases - 1];
+	d->line = p->line;
+	if (!pair_name(d->name, sizeof(d->name), name, why))
+		return false;
+	for (const Database *other = conf->databases; other < d; other++) {
+		if (strcmp(other->name, d->name) == 0)
 			return fault_set(why, FAULT_BAD_SETTING, "database \"%s\" stands twice",
-					 name);
+					 d->name);
 	}
-	if (conf->n_databases == DATABASES_MAX)
-		return fault_set(why, FAULT_BAD_SETTING, "there are more than %d databases",
-				 DATABASES_MAX);
-	conf->databases =
-		mem_grow(conf->databases, sizeof(Database) * (size_t)(conf->n_databases + 1));
-	d = &conf->databases[conf->n_databases++];
-	memset(d, 0, sizeof(*d));
-	if (!text_copy(d->name, sizeof(d->name), name))
-		return fault_set(why, FAULT_BAD_SETTING,
-				 "the name \"%.80s…\" is longer than %zu bytes", name,
-				 sizeof(d->name) - 1);
 	return database_parse(d, value, &inner) ||
-	       fault_set(why, FAULT_BAD_SETTING, "database \"%s\": %s", name, inner.detail);
+	       fault_set(why, FAULT_BAD_SETTING, "database \"%s\": %s", d->name, inner.detail);
+}
+
+static bool add_user(Parse *p, const char *name, const char *value, Fault *why)
+{
+	Config *conf = p->conf;
+	void *grown = add_entry(conf->users, &conf->n_users, sizeof(UserEntry), "users", why);
+	UserEntry *u;
+	Fault inner;
+
+	if (!grown)
+		return false;
+	conf->users = grown;
+	u = &conf->users[conf->n_users - 1];
+	if (!pair_name(u->name, sizeof(u->name), name, why))
+		return false;
+	if (conf_user(conf, u->name) != u)
+		return fault_set(why, FAULT_BAD_SETTING, "user \"%s\" stands twice", u->name);
+	return user_parse(u, value, &inner) ||
+	       fault_set(why, FAULT_BAD_SETTING, "user \"%s\": %s", u->name, inner.detail);
+}
+
+static bool add_peer(Parse *p, const char *id, const char *value, Fault *why)
+{
+	Config *conf = p->conf;
+	void *grown = add_entry(conf->peers, &conf->n_peers, sizeof(PeerEntry), "peers", why);
+	PeerEntry *peer;
+	Fault inner;
+
+	if (!grown)
+		return false;
+	conf->peers = grown;
+	peer = &conf->peers[conf->n_peers - 1];
+	if (!peer_parse(peer, id, value, &inner))
+		return fault_set(why, FAULT_BAD_SETTING, "peer %.80s: %s", id, inner.detail);
+	for (const PeerEntry *other = conf->peers; other < peer; other++) {
+		if (other->id == peer->id)
+			return fault_set(why, FAULT_BAD_SETTING, "peer %d stands twice", peer->id);
+	}
+	return true;
 }
 
 static bool add_setting(Parse *p, const char *section, const char *name, const char *value,
@@ -214,9 +272,9 @@ static bool add_setting(Parse *p, const char *section, const char *name, const c
 			"no setting of section [%s] is called \"%s\"; reveille --print-ini "
 			"prints all that there are",
 			section, name);
-	if (p->setting_seen[s - settings])
+	if (p->setting_line[s - settings])
 		return fault_set(why, FAULT_BAD_SETTING, "%s is set twice", name);
-	p->setting_seen[s - settings] = true;
+	p->setting_line[s - settings] = p->line;
 	return assign(p->conf, s, value, why);
 }
 
@@ -224,21 +282,22 @@ static bool take_line(void *arg, const IniLine *line, Fault *why)
 {
 	Parse *p = arg;
 
+	p->line = line->number;
 	if (!line->name)
 		return begin_section(p, line->section, why);
 	if (strcmp(line->section, "databases") == 0)
-		return add_database(p->conf, line->name, line->value, why);
-	if (strcmp(line->section, "users") == 0 || strcmp(line->section, "peers") == 0)
-		return fault_set(why, FAULT_BAD_SETTING,
-				 "section [%s] takes no entries in this version; remove \"%s\"",
-				 line->section, line->name);
+		return add_database(p, line->name, line->value, why);
+	if (strcmp(line->section, "users") == 0)
+		return add_user(p, line->name, line->value, why);
+	if (strcmp(line->section, "peers") == 0)
+		return add_peer(p, line->name, line->value, why);
 	return add_setting(p, line->section, line->name, line->value, why);
 }
 
-static bool take_override(Config *conf, const char *name_value, Fault *why)
+static bool take_override(Parse *p, const ConfOverride *override, Fault *why)
 {
 	char name[64], section[64] = "";
-	const char *eq = strchr(name_value, '='), *dot;
+	const char *name_value = override->name_value, *eq = strchr(name_value, '='), *dot;
 	const Setting *s;
 
 	if (!eq || !text_copy_n(name, sizeof(name), name_value, (size_t)(eq - name_value)))
@@ -250,7 +309,8 @@ static bool take_override(Config *conf, const char *name_value, Fault *why)
 	s = find_setting(dot ? section : NULL, dot ? dot + 1 : name);
 	if (!s)
 		return fault_set(why, FAULT_BAD_SETTING, "no setting is called \"%s\"", name);
-	return assign(conf, s, eq + 1, why);
+	p->setting_from[s - settings] = override->from;
+	return assign(p->conf, s, eq + 1, why);
 }
 
 /* Without [databases] every name is a compute that the control plane knows. */
@@ -263,70 +323,69 @@ static void add_default_database(Parse *p)
 			return;
 	}
 	if (!conf_is(&p->conf->wake.provider, "none"))
-		add_database(p->conf, "*", "wake=control_plane", &why);
+		add_database(p, "*", "wake=control_plane", &why);
 }
 
-/* What no single line can tell. */
-static bool check_whole(Config *conf, Fault *why)
-{
-	char *url = conf->wake.control_plane_url.s;
-
-	while (*url && url[strlen(url) - 1] == '/')
-		url[strlen(url) - 1] = 0;
-	for (int i = 0; i < conf->n_databases; i++) {
-		if (conf->databases[i].wake && conf_is(&conf->wake.provider, "none"))
-			return fault_set(
-				why, FAULT_BAD_SETTING,
-				"database \"%s\" has wake=control_plane, but [wake] provider "
-				"is none",
-				conf->databases[i].name);
-	}
-	if (conf_is(&conf->wake.provider, "kubernetes"))
-		return fault_set(
-			why, FAULT_BAD_SETTING,
-			"[wake] provider = kubernetes is not available in this version; use "
-			"control_plane or none");
-	if (!text_starts(conf->control.store.s, "sqlite:"))
-		return fault_set(why, FAULT_BAD_SETTING,
-				 "[control] store = %s is not available in this version; use "
-				 "sqlite:/path/of/a/file",
-				 conf->control.store.s);
-	if (!*conf->reveille.route_separator.s)
-		return fault_set(why, FAULT_BAD_SETTING, "route_separator may not be empty");
-	return true;
-}
-
-/* Puts where it was in front of what was wrong. */
-static void locate(Fault *why, const char *where)
+/* Puts where it was in front of what was wrong: a line of the file if there is one. */
+static bool locate(Fault *why, const char *where, int line)
 {
 	Fault inner = *why;
 
-	fault_set(why, FAULT_BAD_SETTING, "%s: %s", where, inner.detail);
+	return line ? fault_set(why, FAULT_BAD_SETTING, "%s:%d: %s", where, line, inner.detail)
+		    : fault_set(why, FAULT_BAD_SETTING, "%s: %s", where, inner.detail);
+}
+
+static bool parse_file(Parse *p, const char *text, Fault *why)
+{
+	int line;
+
+	return ini_parse(text, take_line, p, &line, why) || locate(why, p->file, line);
+}
+
+static bool take_overrides(Parse *p, const ConfOverride *overrides, int n, Fault *why)
+{
+	p->line = 0;
+	for (int i = 0; i < n; i++) {
+		if (!take_override(p, &overrides[i], why))
+			return locate(why, overrides[i].from, 0);
+	}
+	return true;
+}
+
+static bool locate_setting(const Parse *p, const void *field, Fault *why)
+{
+	for (size_t i = 0; i < N_SETTINGS; i++) {
+		if (field_of(p->conf, &settings[i]) != field)
+			continue;
+		return p->setting_from[i] ? locate(why, p->setting_from[i], 0)
+					  : locate(why, p->file, p->setting_line[i]);
+	}
+	return locate(why, p->file, 0);
+}
+
+static bool check_whole(Parse *p, Fault *why)
+{
+	const Config *conf = p->conf;
+	const void *culprit;
+
+	add_default_database(p);
+	if (whole_check(p->conf, &culprit, why))
+		return true;
+	for (int i = 0; i < conf->n_databases; i++) {
+		if (culprit == &conf->databases[i])
+			return locate(why, p->file, conf->databases[i].line);
+	}
+	return locate_setting(p, culprit, why);
 }
 
 const Config *conf_parse(const char *file, const char *text, const ConfOverride *overrides,
 			 int n_overrides, Fault *why)
 {
-	Parse p = {.conf = new_with_defaults()};
-	char where[300];
-	int line = 0;
+	Parse p = {.conf = new_with_defaults(), .file = file};
 
-	if (!ini_parse(text, take_line, &p, &line, why)) {
-		snprintf(where, sizeof(where), "%s:%d", file, line);
-		goto fail;
-	}
-	for (int i = 0; i < n_overrides; i++) {
-		snprintf(where, sizeof(where), "%s", overrides[i].from);
-		if (!take_override(p.conf, overrides[i].name_value, why))
-			goto fail;
-	}
-	add_default_database(&p);
-	snprintf(where, sizeof(where), "%s", file);
-	if (!check_whole(p.conf, why))
-		goto fail;
-	return p.conf;
-fail:
-	locate(why, where);
+	if (parse_file(&p, text, why) && take_overrides(&p, overrides, n_overrides, why) &&
+	    check_whole(&p, why))
+		return p.conf;
 	conf_release(p.conf);
 	return NULL;
 }
@@ -346,7 +405,12 @@ void conf_release(const Config *conf)
 		return;
 	for (int i = 0; i < mine->n_databases; i++)
 		database_free(&mine->databases[i]);
+	for (int i = 0; i < mine->n_users; i++)
+		user_free(&mine->users[i]);
+	whole_free(mine);
 	free(mine->databases);
+	free(mine->users);
+	free(mine->peers);
 	free(mine);
 }
 
@@ -361,6 +425,15 @@ const Database *conf_database(const Config *conf, const char *compute)
 			other = &conf->databases[i];
 	}
 	return other;
+}
+
+const UserEntry *conf_user(const Config *conf, const char *user)
+{
+	for (int i = 0; i < conf->n_users; i++) {
+		if (strcmp(conf->users[i].name, user) == 0)
+			return &conf->users[i];
+	}
+	return NULL;
 }
 
 void conf_keep_restart_only(Config *next, const Config *now, void (*changed)(const char *name))
@@ -413,7 +486,15 @@ void conf_print_ini(FILE *out)
 	      ";legacy = host=10.0.0.5 port=5432 dbname=legacy\n"
 	      "\n"
 	      "; everything else is looked up, and woken, by the control plane\n"
-	      "* = wake=control_plane\n",
+	      "* = wake=control_plane\n"
+	      "\n"
+	      ";[users]\n"
+	      "; name = limits and networks of one user\n"
+	      ";app = max_user_client_connections=100 allow_networks=10.0.0.0/8\n"
+	      "\n"
+	      ";[peers]\n"
+	      "; peer_id = where another Reveille of the same group is; with peer_id below\n"
+	      ";2 = host=10.0.0.2 port=5432\n",
 	      out);
 	for (size_t i = 0; i < N_SETTINGS; i++) {
 		const Setting *s = &settings[i];

@@ -1,33 +1,18 @@
-/*
- * Reads the connection strings of [databases].
- *
- * The keys are a table: each is stored in a field, checked by a function of its
- * own, or known and refused with the reason, so that an admin who comes from
- * PgBouncer is told what each word means here.
- */
+/* The keys of [databases]. */
 #include "conf/database.h"
 
-#include <ctype.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "base/text.h"
+#include "pairs.h"
 
-#define VALUE_MAX 1024
-
-typedef bool Take(Database *d, const char *key, const char *value, Fault *why);
-
-static bool bad(Fault *why, const char *key, const char *value, const char *right)
+static bool take_hosts(void *record, size_t size, const char *key, const char *value, Fault *why)
 {
-	return fault_set(why, FAULT_BAD_SETTING, "%s takes %s, not \"%s\"", key, right, value);
-}
+	char list[PAIR_VALUE_MAX], *rest = list;
+	Database *d = record;
 
-static bool take_hosts(Database *d, const char *key, const char *value, Fault *why)
-{
-	char list[VALUE_MAX], *rest = list;
-
+	(void)size;
 	text_copy(list, sizeof(list), value);
 	d->n_hosts = 0;
 	while (rest) {
@@ -37,156 +22,88 @@ static bool take_hosts(Database *d, const char *key, const char *value, Fault *w
 			return fault_set(why, FAULT_BAD_SETTING, "%s names more than %d hosts", key,
 					 DATABASE_HOSTS_MAX);
 		if (!*host || !text_copy(d->hosts[d->n_hosts], sizeof(d->hosts[0]), host))
-			return bad(why, key, value, "host names, addresses or folders");
+			return pair_bad(why, key, value, "host names, addresses or folders");
 		d->n_hosts++;
 	}
 	return true;
 }
 
-static bool take_port(Database *d, const char *key, const char *value, Fault *why)
+static bool take_wake(void *field, size_t size, const char *key, const char *value, Fault *why)
 {
-	char *end;
-	long port = strtol(value, &end, 10);
+	bool *wake = field;
 
-	if (end == value || *end || port < 1 || port > 65535)
-		return bad(why, key, value, "a port from 1 to 65535");
-	d->port = (int)port;
-	return true;
+	(void)size;
+	*wake = strcmp(value, "control_plane") == 0;
+	return *wake || pair_bad(why, key, value, "control_plane");
 }
 
-static bool take_wake(Database *d, const char *key, const char *value, Fault *why)
-{
-	d->wake = strcmp(value, "control_plane") == 0;
-	return d->wake || bad(why, key, value, "control_plane");
-}
-
-static bool take_engine(Database *d, const char *key, const char *value, Fault *why)
+static bool take_engine(void *field, size_t size, const char *key, const char *value, Fault *why)
 {
 	if (strcmp(value, "postgres") != 0 && strcmp(value, "mariadb") != 0)
-		return bad(why, key, value, "postgres or mariadb");
-	return text_copy(d->engine, sizeof(d->engine), value);
+		return pair_bad(why, key, value, "postgres or mariadb");
+	return pair_text(field, size, key, value, why);
 }
 
-static bool take_balance(Database *d, const char *key, const char *value, Fault *why)
+static bool take_balance(void *field, size_t size, const char *key, const char *value, Fault *why)
 {
-	d->round_robin = strcmp(value, "round-robin") == 0;
-	return d->round_robin || strcmp(value, "disable") == 0 ||
-	       bad(why, key, value, "round-robin or disable");
+	bool *round_robin = field;
+
+	(void)size;
+	*round_robin = strcmp(value, "round-robin") == 0;
+	return *round_robin || strcmp(value, "disable") == 0 ||
+	       pair_bad(why, key, value, "round-robin or disable");
 }
 
-static bool take_connect_query(Database *d, const char *key, const char *value, Fault *why)
+static bool take_auth_query(void *field, size_t size, const char *key, const char *value,
+			    Fault *why)
 {
-	(void)key, (void)why;
-	free(d->connect_query);
-	d->connect_query = *value ? mem_text(value) : NULL;
-	return true;
+	if (*value && !strstr(value, "$1"))
+		return pair_bad(why, key, value, "a query with $1, which is the user's name");
+	return pair_query(field, size, key, value, why);
 }
 
-static bool refuse_password(Database *d, const char *key, const char *value, Fault *why)
-{
-	(void)d, (void)key, (void)value;
-	return fault_set(why, FAULT_BAD_SETTING,
-			 "password is of no use with auth_type = passthrough: clients prove "
-			 "themselves to the compute; remove it");
-}
-
-static bool refuse_pooling(Database *d, const char *key, const char *value, Fault *why)
-{
-	(void)d, (void)value;
-	return fault_set(why, FAULT_BAD_SETTING,
-			 "%s needs a pool or verifiers of our own, which this version does not "
-			 "have; remove it",
-			 key);
-}
-
-/* A key is either stored as text at an offset, or handed to its function. */
-static const struct Key {
-	const char *name;
-	size_t offset, size;
-	Take *take;
-} keys[] = {
-#define STORED(key, field)                                                           \
-	{                                                                            \
-		key, offsetof(Database, field), sizeof(((Database *)0)->field), NULL \
-	}
-	STORED("dbname", dbname),
-	STORED("user", user),
-	STORED("client_encoding", client_encoding),
-	STORED("datestyle", datestyle),
-	STORED("timezone", timezone),
-	STORED("application_name", application_name),
-	{"host", 0, 0, take_hosts},
-	{"hostaddr", 0, 0, take_hosts},
-	{"port", 0, 0, take_port},
-	{"wake", 0, 0, take_wake},
-	{"engine", 0, 0, take_engine},
-	{"load_balance_hosts", 0, 0, take_balance},
-	{"connect_query", 0, 0, take_connect_query},
-	{"password", 0, 0, refuse_password},
-	{"auth_user", 0, 0, refuse_pooling},
-	{"auth_query", 0, 0, refuse_pooling},
-	{"auth_dbname", 0, 0, refuse_pooling},
-	{"pool_size", 0, 0, refuse_pooling},
-	{"min_pool_size", 0, 0, refuse_pooling},
-	{"reserve_pool", 0, 0, refuse_pooling},
-	{"reserve_pool_size", 0, 0, refuse_pooling},
-	{"pool_mode", 0, 0, refuse_pooling},
-	{"max_db_connections", 0, 0, refuse_pooling},
-	{"max_db_client_connections", 0, 0, refuse_pooling},
-	{"server_lifetime", 0, 0, refuse_pooling},
-	{"deny", 0, 0, refuse_pooling},
-	{"allow", 0, 0, refuse_pooling},
-	{"mode", 0, 0, refuse_pooling},
-	{"read_only", 0, 0, refuse_pooling},
-	{"max_rows", 0, 0, refuse_pooling},
-	{"max_bytes", 0, 0, refuse_pooling},
-	{"query_timeout", 0, 0, refuse_pooling},
+static const PairKey keys[] = {
+#define FIELD(key, take, field) PAIR_FIELD(key, take, Database, field)
+	FIELD("dbname", pair_text, dbname),
+	FIELD("user", pair_text, user),
+	FIELD("password", pair_text, password),
+	FIELD("client_encoding", pair_text, client_encoding),
+	FIELD("datestyle", pair_text, datestyle),
+	FIELD("timezone", pair_text, timezone),
+	FIELD("application_name", pair_text, application_name),
+	PAIR_RECORD("host", take_hosts, Database),
+	PAIR_RECORD("hostaddr", take_hosts, Database),
+	FIELD("port", pair_port, port),
+	FIELD("wake", take_wake, wake),
+	FIELD("engine", take_engine, engine),
+	FIELD("load_balance_hosts", take_balance, round_robin),
+	FIELD("connect_query", pair_query, connect_query),
+	FIELD("auth_user", pair_text, auth_user),
+	FIELD("auth_query", take_auth_query, auth_query),
+	FIELD("auth_dbname", pair_text, auth_dbname),
+	FIELD("max_db_connections", pair_limit, max_db_connections),
+	FIELD("max_db_client_connections", pair_limit, max_db_client_connections),
+	FIELD("allow_networks", pair_networks, allow),
+	FIELD("deny_networks", pair_networks, deny),
+	PAIR_RECORD("pool_size", pair_needs_pool, Database),
+	PAIR_RECORD("min_pool_size", pair_needs_pool, Database),
+	PAIR_RECORD("reserve_pool", pair_needs_pool, Database),
+	PAIR_RECORD("reserve_pool_size", pair_needs_pool, Database),
+	PAIR_RECORD("pool_mode", pair_needs_pool, Database),
+	PAIR_RECORD("server_lifetime", pair_needs_pool, Database),
+	PAIR_RECORD("deny", pair_needs_guard, Database),
+	PAIR_RECORD("allow", pair_needs_guard, Database),
+	PAIR_RECORD("mode", pair_needs_guard, Database),
+	PAIR_RECORD("read_only", pair_needs_guard, Database),
+	PAIR_RECORD("max_rows", pair_needs_guard, Database),
+	PAIR_RECORD("max_bytes", pair_needs_guard, Database),
+	PAIR_RECORD("query_timeout", pair_needs_guard, Database),
+#undef FIELD
 };
 
-static bool take(Database *d, const char *name, const char *value, Fault *why)
-{
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		const struct Key *key = &keys[i];
-
-		if (strcmp(key->name, name) != 0)
-			continue;
-		if (key->take)
-			return key->take(d, name, value, why);
-		return text_copy((char *)d + key->offset, key->size, value) ||
-		       fault_set(why, FAULT_BAD_SETTING, "the value of %s is longer than %zu bytes",
-				 name, key->size - 1);
-	}
-	return fault_set(why, FAULT_BAD_SETTING,
-			 "\"%s\" is not known in a connection string; a sleeping compute is "
-			 "\"wake=control_plane\", a static one \"host=… port=…\"",
-			 name);
-}
-
-/* Reads one value: bare up to white space, or in quotes that are doubled inside. */
-static bool read_value(const char **at, char *out, size_t size, Fault *why)
-{
-	const char *p = *at;
-	bool quoted = *p == '\'', closed = !quoted;
-	size_t n = 0;
-
-	if (quoted)
-		p++;
-	for (; *p && (quoted || !isspace((unsigned char)*p)); p++) {
-		if (quoted && *p == '\'' && *++p != '\'') {
-			closed = true;
-			break;
-		}
-		if (n + 1 == size)
-			return fault_set(why, FAULT_BAD_SETTING, "a value is longer than %zu bytes",
-					 size - 1);
-		out[n++] = *p;
-	}
-	if (!closed)
-		return fault_set(why, FAULT_BAD_SETTING, "a quote is not closed");
-	out[n] = 0;
-	*at = p;
-	return true;
-}
+static const PairTable table = {keys, sizeof(keys) / sizeof(keys[0]),
+				"in a connection string; a sleeping compute is "
+				"\"wake=control_plane\", a static one \"host=… port=…\""};
 
 static bool check_whole(const Database *d, Fault *why)
 {
@@ -196,38 +113,26 @@ static bool check_whole(const Database *d, Fault *why)
 	if (!d->wake && d->n_hosts == 0)
 		return fault_set(why, FAULT_BAD_SETTING,
 				 "an entry needs host=… or wake=control_plane");
+	if (*d->password && !*d->user)
+		return fault_set(why, FAULT_BAD_SETTING,
+				 "password is that of user=…, which is missing; to let each client "
+				 "log in under its own name, put the secrets into auth_file");
 	return true;
 }
 
 bool database_parse(Database *d, const char *value, Fault *why)
 {
-	char name[64], text[VALUE_MAX];
-	const char *p = value;
-
 	d->port = 5432;
 	d->round_robin = true;
-	for (;;) {
-		size_t n;
-
-		p += strspn(p, " \t");
-		if (!*p)
-			return check_whole(d, why);
-		n = strcspn(p, "= \t");
-		if (!text_copy_n(name, sizeof(name), p, n))
-			return fault_set(why, FAULT_BAD_SETTING, "a key is too long");
-		p += n;
-		p += strspn(p, " \t");
-		if (*p != '=')
-			return fault_set(why, FAULT_BAD_SETTING,
-					 "expected key=value pairs, but \"%s\" has no value", name);
-		p++;
-		p += strspn(p, " \t");
-		if (!read_value(&p, text, sizeof(text), why) || !take(d, name, text, why))
-			return false;
-	}
+	d->max_db_connections = d->max_db_client_connections = -1;
+	return pairs_parse(&table, d, value, why) && check_whole(d, why);
 }
 
 void database_free(Database *d)
 {
 	free(d->connect_query);
+	free(d->auth_query);
+	network_list_free(&d->allow);
+	network_list_free(&d->deny);
+	explicit_bzero(d->password, sizeof(d->password));
 }

@@ -20,6 +20,10 @@ static void use(const Config *conf)
 	fclose(out);
 	for (int i = 0; i < conf->n_databases; i++)
 		CHECK(conf_database(conf, conf->databases[i].name) == &conf->databases[i]);
+	for (int i = 0; i < conf->n_users; i++)
+		CHECK(conf_user(conf, conf->users[i].name) == &conf->users[i]);
+	for (int i = 0; i < conf->n_peers; i++)
+		CHECK(conf->peers[i].id != conf->reveille.peer_id && *conf->peers[i].host);
 	conf_keep_restart_only((Config *)(uintptr_t)conf, now, forget);
 	conf_release(now);
 }

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "conf/conf.h"
+#include "conf/tls.h"
 
 /* The table of settings once more, as an operator would read it. */
 static const struct Row {
@@ -46,14 +47,20 @@ static void refused(const char *text, const char *detail)
 	assert_string_equal(why.detail, detail);
 }
 
+/* One value, beside what some choices need. */
 static bool accepts(const struct Row *row, const char *value, Fault *why)
 {
+	static const ConfOverride needed[] = {
+		{"test", "client_tls_key_file=k"}, {"test", "client_tls_cert_file=c"},
+		{"test", "client_tls_ca_file=ca"}, {"test", "client_tls_sslmode=require"},
+		{"test", "server_tls_ca_file=ca"}, {"test", "auth_hba_file=h"},
+	};
 	const Config *conf;
 	char text[700];
 
 	snprintf(text, sizeof(text), "[databases]\n[%s]\n%s = %s\n", row->section, row->name,
 		 value);
-	conf = parse(text, why);
+	conf = conf_parse("x.ini", text, needed, N_OF(needed), why);
 	if (conf)
 		conf_release(conf);
 	return conf;
@@ -215,15 +222,259 @@ TEST(a_setting_whose_capability_comes_later_takes_only_its_default)
 TEST(other_capabilities_that_come_later_are_refused_too)
 {
 	refused("[wake]\nprovider = kubernetes\n",
-		"x.ini: [wake] provider = kubernetes is not available in this version; use "
+		"x.ini:2: [wake] provider = kubernetes is not available in this version; use "
 		"control_plane or none");
 	refused("[control]\nstore = postgresql://x\n",
-		"x.ini: [control] store = postgresql://x is not available in this version; use "
+		"x.ini:2: [control] store = postgresql://x is not available in this version; use "
 		"sqlite:/path/of/a/file");
+}
+
+TEST(lists_of_networks_are_read)
+{
+	const Config *conf = good("[reveille]\nallow_networks = 10.0.0.0/8, ::1\n"
+				  "deny_networks = 10.1.0.0/16, unix\n"
+				  "proxy_protocol_networks = 10.0.0.7\n");
+
+	assert_int_equal(conf->allow.n, 2);
+	assert_int_equal(conf->deny.n, 1);
+	assert_true(conf->deny.unix_too);
+	assert_int_equal(conf->proxy_protocol.n, 1);
+	conf_release(conf);
+	conf = good("");
+	assert_int_equal(conf->allow.n + conf->deny.n + conf->proxy_protocol.n, 0);
+	conf_release(conf);
+	refused("[reveille]\n\nallow_networks = 10.0.0.1/8\n",
+		"x.ini:3: allow_networks: \"10.0.0.1/8\" has bits set behind its mask; the "
+		"network is 10.0.0.0/8");
+	refused("[reveille]\ndeny_networks = all\n",
+		"x.ini:2: deny_networks: \"all\" is no network; write one as 10.0.0.0/8 or "
+		"2001:db8::/32, or a single address");
+	refused("[reveille]\nproxy_protocol_networks = ::/200\n",
+		"x.ini:2: proxy_protocol_networks: the mask of \"::/200\" must be between 0 and "
+		"128");
+}
+
+TEST(lists_of_words_are_read)
+{
+	const Config *conf = good("[reveille]\nroute_domain = db.Example.com, example.org\n"
+				  "ignore_startup_parameters = extra_float_digits , options,\n");
+
+	assert_int_equal(conf->n_route_domains, 2);
+	assert_string_equal(conf->route_domains[0], "db.example.com");
+	assert_string_equal(conf->route_domains[1], "example.org");
+	assert_int_equal(conf->n_ignore_parameters, 2);
+	assert_string_equal(conf->ignore_parameters[0], "extra_float_digits");
+	assert_string_equal(conf->ignore_parameters[1], "options");
+	conf_release(conf);
+	conf = good("");
+	assert_int_equal(conf->n_route_domains + conf->n_ignore_parameters, 0);
+	conf_release(conf);
+}
+
+TEST(what_is_no_domain_is_refused)
+{
+	static const char *const bad[] = {"*.example.com", ".example.com", "example.com.", "a..b",
+					  "a b",           "-a.com",       "10.0.0.0/8"};
+	char text[100], detail[200];
+
+	for (size_t i = 0; i < N_OF(bad); i++) {
+		snprintf(text, sizeof(text), "[reveille]\nroute_domain = good.org, %s\n", bad[i]);
+		snprintf(detail, sizeof(detail),
+			 "x.ini:2: route_domain takes domains as db.example.com, not \"%s\"",
+			 bad[i]);
+		refused(text, detail);
+	}
+}
+
+TEST(tls_versions_are_words)
+{
+	static const struct {
+		const char *words;
+		unsigned versions;
+	} lists[] = {
+		{"secure", CONF_TLS_1_2 | CONF_TLS_1_3},
+		{"tlsv1.3", CONF_TLS_1_3},
+		{"tlsv1.1, TLSv1.0", CONF_TLS_1_0 | CONF_TLS_1_1},
+		{"all", 15},
+		{"legacy", 15},
+		{"secure,tlsv1.1", CONF_TLS_1_1 | CONF_TLS_1_2 | CONF_TLS_1_3},
+		{"", 0},
+		{"tlsv1.4", 0},
+		{"secure,", 0},
+		{"secure tlsv1.1", 0},
+	};
+
+	for (size_t i = 0; i < N_OF(lists); i++)
+		assert_int_equal(conf_tls_versions(lists[i].words), lists[i].versions);
+}
+
+#define CLIENT_KEY "client_tls_key_file = k\nclient_tls_cert_file = c\n"
+
+TEST(settings_that_need_others_say_which)
+{
+	static const struct {
+		const char *text, *detail;
+	} lacking[] = {
+		{"client_tls_sslmode = require\n",
+		 "x.ini:2: client_tls_sslmode = require needs client_tls_key_file and "
+		 "client_tls_cert_file"},
+		{"client_tls_key_file = k\nclient_tls_sslmode = allow\n",
+		 "x.ini:3: client_tls_sslmode = allow needs client_tls_key_file and "
+		 "client_tls_cert_file"},
+		{CLIENT_KEY "client_tls_sslmode = verify-ca\n",
+		 "x.ini:4: client_tls_sslmode = verify-ca needs client_tls_ca_file"},
+		{CLIENT_KEY "client_tls_sslmode = verify-full\n",
+		 "x.ini:4: client_tls_sslmode = verify-full needs client_tls_ca_file"},
+		{"client_tls_protocols = tlsv2\n",
+		 "x.ini:2: client_tls_protocols is a list of tlsv1.0, tlsv1.1, tlsv1.2, tlsv1.3, "
+		 "all, secure and legacy, not \"tlsv2\""},
+		{"server_tls_protocols =\n",
+		 "x.ini:2: server_tls_protocols is a list of tlsv1.0, tlsv1.1, tlsv1.2, tlsv1.3, "
+		 "all, secure and legacy, not \"\""},
+		{"server_tls_sslmode = verify-full\n",
+		 "x.ini:2: server_tls_sslmode = verify-full needs server_tls_ca_file"},
+		{"server_tls_cert_file = c\n",
+		 "x.ini: server_tls_key_file and server_tls_cert_file need each other"},
+		{"server_tls_key_file = k\n",
+		 "x.ini:2: server_tls_key_file and server_tls_cert_file need each other"},
+		{"auth_type = hba\n", "x.ini:2: auth_type = hba needs auth_hba_file"},
+		{"auth_type = cert\n", "x.ini:2: auth_type = cert needs client_tls_ca_file"},
+		{"auth_type = cert\nclient_tls_ca_file = ca\n",
+		 "x.ini:2: auth_type = cert needs a client_tls_sslmode other than disable"},
+		{"auth_query = SELECT 1\n",
+		 "x.ini:2: auth_query needs a $1, which is the user's name"},
+	};
+	char text[400];
+
+	for (size_t i = 0; i < N_OF(lacking); i++) {
+		snprintf(text, sizeof(text), "[reveille]\n%s", lacking[i].text);
+		refused(text, lacking[i].detail);
+	}
+}
+
+TEST(settings_that_have_what_they_need_are_taken)
+{
+	static const char *const texts[] = {
+		CLIENT_KEY "client_tls_sslmode = require\n",
+		CLIENT_KEY "client_tls_ca_file = ca\nclient_tls_sslmode = verify-full\n"
+			   "auth_type = cert\n",
+		"server_tls_ca_file = ca\nserver_tls_sslmode = verify-full\n"
+		"server_tls_key_file = k\nserver_tls_cert_file = c\n",
+		"auth_hba_file = h\nauth_type = hba\n",
+		"auth_type = plain\n",
+		"auth_type = scram-sha-256\nauth_file = f\n",
+	};
+	char text[400];
+
+	for (size_t i = 0; i < N_OF(texts); i++) {
+		snprintf(text, sizeof(text), "[reveille]\n%s", texts[i]);
+		conf_release(good(text));
+	}
+}
+
+TEST(an_override_that_needs_another_setting_is_blamed)
+{
+	ConfOverride override = {"command line", "auth_type=hba"};
+	Fault why;
+
+	assert_null(conf_parse("x.ini", "[reveille]\nauth_type = any\n", &override, 1, &why));
+	assert_string_equal(why.detail, "command line: auth_type = hba needs auth_hba_file");
+}
+
+/* To ask where a compute has to be woken would let anybody wake it. */
+TEST(secrets_are_asked_for_where_nothing_has_to_wake)
+{
+	conf_release(good("[databases]\ncentral = host=h\n* = wake=control_plane\n"
+			  "[reveille]\nauth_dbname = central\n"));
+	conf_release(good("[databases]\n* = host=h\na = wake=control_plane auth_dbname=any\n"));
+	refused("[databases]\n* = wake=control_plane\n[reveille]\nauth_dbname = central\n",
+		"x.ini:4: auth_dbname = central names an entry that wakes, and to ask there would "
+		"wake it; name one with host=…");
+	refused("[databases]\na = host=h\n[reveille]\nauth_dbname = central\n",
+		"x.ini:4: auth_dbname = central names no entry of [databases]; name one with "
+		"host=…");
+	refused("[databases]\na = host=h\nb = host=h auth_dbname=c\nc = wake=control_plane\n",
+		"x.ini:3: database \"b\": auth_dbname = c names an entry that wakes, and to ask "
+		"there would wake it; name one with host=…");
+}
+
+TEST(a_user_has_limits_and_networks)
+{
+	const Config *conf = good("[users]\nbob = max_user_connections=5 deny_networks=unix\n"
+				  "\"a \"\"b\"\"\" = max_user_client_connections=0 "
+				  "allow_networks='10.0.0.0/8, ::1'\nnobody =\n");
+	const UserEntry *bob = conf_user(conf, "bob"), *other = conf_user(conf, "a \"b\"");
+
+	assert_int_equal(bob->max_user_connections, 5);
+	assert_int_equal(bob->max_user_client_connections, -1);
+	assert_true(bob->deny.unix_too);
+	assert_int_equal(bob->allow.n, 0);
+	assert_int_equal(other->max_user_connections, -1);
+	assert_int_equal(other->max_user_client_connections, 0);
+	assert_int_equal(other->allow.n, 2);
+	assert_int_equal(conf_user(conf, "nobody")->max_user_connections, -1);
+	assert_null(conf_user(conf, "Bob"));
+	conf_release(conf);
+}
+
+TEST(what_is_wrong_with_a_user_is_said)
+{
 	refused("[users]\nbob = pool_mode=session\n",
-		"x.ini:2: section [users] takes no entries in this version; remove \"bob\"");
-	refused("[peers]\n1 = host=x\n",
-		"x.ini:2: section [peers] takes no entries in this version; remove \"1\"");
+		"x.ini:2: user \"bob\": pool_mode needs a pool of our own, which this version does "
+		"not have; remove it");
+	refused("[users]\nbob = query_timeout=1\n", "x.ini:2: user \"bob\": query_timeout needs a "
+						    "reader of queries, which this version "
+						    "does not have; remove it");
+	refused("[users]\nbob = max_user_connections=x\n",
+		"x.ini:2: user \"bob\": max_user_connections takes a number from 0, which is no "
+		"limit, to 1000000, not \"x\"");
+	refused("[users]\nbob = max_db_connections=1\n",
+		"x.ini:2: user \"bob\": \"max_db_connections\" is not known of a user; there are "
+		"max_user_connections, max_user_client_connections, allow_networks and "
+		"deny_networks");
+	refused("[users]\nbob =\n\"bob\" =\n", "x.ini:3: user \"bob\" stands twice");
+	refused("[users]\n\"bob =\n",
+		"x.ini:2: the name \"bob begins with a quote that does not close at its end");
+	refused("[users]\n\"b\"ob =\n",
+		"x.ini:2: the name \"b\"ob begins with a quote that does not close at its end");
+}
+
+TEST(peers_are_those_of_the_group_but_ourselves)
+{
+	const Config *conf = good("[peers]\n1 = host=10.0.0.1\n2 = host=10.0.0.2 port=6432\n"
+				  "16383 = host=/run/third\n[reveille]\npeer_id = 2\n");
+
+	assert_int_equal(conf->n_peers, 2);
+	assert_int_equal(conf->peers[0].id, 1);
+	assert_string_equal(conf->peers[0].host, "10.0.0.1");
+	assert_int_equal(conf->peers[0].port, 5432);
+	assert_int_equal(conf->peers[1].id, 16383);
+	assert_string_equal(conf->peers[1].host, "/run/third");
+	conf_release(conf);
+}
+
+TEST(what_is_wrong_with_a_peer_is_said)
+{
+	static const char *const ids[] = {"0", "16384", "-1", "one", "1x", "99999999999"};
+	char text[100], detail[200];
+
+	for (size_t i = 0; i < N_OF(ids); i++) {
+		snprintf(text, sizeof(text), "[peers]\n%s = host=h\n", ids[i]);
+		snprintf(detail, sizeof(detail),
+			 "x.ini:2: peer %s: a peer's name is its peer_id, from 1 to 16383, not "
+			 "\"%s\"",
+			 ids[i], ids[i]);
+		refused(text, detail);
+	}
+	refused("[peers]\n1 = host=h\n01 = host=i\n", "x.ini:3: peer 1 stands twice");
+	refused("[peers]\n1 = port=1\n", "x.ini:2: peer 1: a peer needs host=…");
+	refused("[peers]\n1 = host=h pool_size=2\n",
+		"x.ini:2: peer 1: pool_size means nothing here: cancel requests go to a peer "
+		"without a pool; remove it");
+	refused("[peers]\n1 = host=h dbname=x\n",
+		"x.ini:2: peer 1: \"dbname\" is not known of a peer; there are host and port");
+	refused("[peers]\n1 = host=h\n",
+		"x.ini: [peers] needs peer_id, which says who of the group this is");
 }
 
 TEST(an_unknown_name_is_an_error)
@@ -265,13 +516,13 @@ TEST(text_before_a_section_is_an_error)
 
 TEST(an_empty_separator_is_an_error)
 {
-	refused("[reveille]\nroute_separator =\n", "x.ini: route_separator may not be empty");
+	refused("[reveille]\nroute_separator =\n", "x.ini:2: route_separator may not be empty");
 }
 
 TEST(a_database_that_is_wrong_is_named)
 {
 	refused("[databases]\nlegacy = host=h pool_size=5\n",
-		"x.ini:2: database \"legacy\": pool_size needs a pool or verifiers of our own, "
+		"x.ini:2: database \"legacy\": pool_size needs a pool of our own, "
 		"which this version does not have; remove it");
 	refused("[databases]\n"
 		"0123456789012345678901234567890123456789012345678901234567890123 = host=h\n",
@@ -352,7 +603,7 @@ TEST(without_a_provider_nothing_is_woken)
 	assert_null(conf_database(conf, "anything"));
 	conf_release(conf);
 	refused("[databases]\nlegacy = host=h\n* = wake=control_plane\n[wake]\nprovider = none\n",
-		"x.ini: database \"*\" has wake=control_plane, but [wake] provider is none");
+		"x.ini:3: database \"*\" has wake=control_plane, but [wake] provider is none");
 }
 
 TEST(a_name_of_its_own_goes_before_the_star)
@@ -492,6 +743,18 @@ int main(void)
 		cmocka_unit_test(every_word_of_a_choice_may_stand_and_no_other),
 		cmocka_unit_test(a_setting_whose_capability_comes_later_takes_only_its_default),
 		cmocka_unit_test(other_capabilities_that_come_later_are_refused_too),
+		cmocka_unit_test(lists_of_networks_are_read),
+		cmocka_unit_test(lists_of_words_are_read),
+		cmocka_unit_test(what_is_no_domain_is_refused),
+		cmocka_unit_test(tls_versions_are_words),
+		cmocka_unit_test(settings_that_need_others_say_which),
+		cmocka_unit_test(settings_that_have_what_they_need_are_taken),
+		cmocka_unit_test(an_override_that_needs_another_setting_is_blamed),
+		cmocka_unit_test(secrets_are_asked_for_where_nothing_has_to_wake),
+		cmocka_unit_test(a_user_has_limits_and_networks),
+		cmocka_unit_test(what_is_wrong_with_a_user_is_said),
+		cmocka_unit_test(peers_are_those_of_the_group_but_ourselves),
+		cmocka_unit_test(what_is_wrong_with_a_peer_is_said),
 		cmocka_unit_test(an_unknown_name_is_an_error),
 		cmocka_unit_test(nothing_may_stand_twice),
 		cmocka_unit_test(settings_of_one_name_belong_to_their_sections),

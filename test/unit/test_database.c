@@ -132,38 +132,101 @@ TEST(a_value_out_of_bounds_is_refused_by_name)
 		"the value of dbname is longer than 63 bytes");
 }
 
-TEST(what_would_need_a_pool_is_refused_by_name)
+TEST(who_may_come_and_how_many_can_be_said_for_each_compute)
 {
-	static const char *const keys[] = {
-		"auth_user",
-		"auth_query",
-		"auth_dbname",
-		"pool_size",
-		"min_pool_size",
-		"reserve_pool",
-		"reserve_pool_size",
-		"pool_mode",
-		"max_db_connections",
-		"server_lifetime",
-		"max_db_client_connections",
-	};
+	Database d =
+		good("host=h max_db_connections=20 max_db_client_connections=0 "
+		     "allow_networks='10.0.0.0/8, unix' deny_networks=10.1.0.0/16,10.2.0.0/16");
+
+	assert_int_equal(d.max_db_connections, 20);
+	assert_int_equal(d.max_db_client_connections, 0);
+	assert_int_equal(d.allow.n, 1);
+	assert_true(d.allow.unix_too);
+	assert_int_equal(d.deny.n, 2);
+	assert_false(d.deny.unix_too);
+	database_free(&d);
+}
+
+TEST(identity_can_be_said_for_each_compute)
+{
+	Database d = good("host=h user=app password='it''s' auth_user=asker auth_dbname=central "
+			  "auth_query='SELECT * FROM lookup($1)'");
+
+	assert_string_equal(d.user, "app");
+	assert_string_equal(d.password, "it's");
+	assert_string_equal(d.auth_user, "asker");
+	assert_string_equal(d.auth_dbname, "central");
+	assert_string_equal(d.auth_query, "SELECT * FROM lookup($1)");
+	database_free(&d);
+}
+
+TEST(what_is_not_said_is_as_the_settings_say)
+{
+	Database d = good("wake=control_plane");
+
+	assert_int_equal(d.max_db_connections, -1);
+	assert_int_equal(d.max_db_client_connections, -1);
+	assert_string_equal(d.auth_user, "");
+	assert_null(d.auth_query);
+	assert_string_equal(d.auth_dbname, "");
+	assert_int_equal(d.allow.n + d.deny.n, 0);
+	database_free(&d);
+}
+
+TEST(a_password_may_be_a_scram_secret_but_not_longer_than_it_fits)
+{
+	char value[400] = "host=h user=app password=";
+	Database d = good("host=h user=app password=SCRAM-SHA-256$4096:"
+			  "0123456789012345678901==$"
+			  "0123456789012345678901234567890123456789012=:"
+			  "0123456789012345678901234567890123456789012=");
+
+	assert_int_equal(strlen(d.password), 133);
+	database_free(&d);
+	memset(value + strlen(value), 'p', 256);
+	refused(value, "the value of password is longer than 255 bytes");
+}
+
+TEST(identity_and_limits_that_make_no_sense_are_refused)
+{
+	refused("host=h password=secret",
+		"password is that of user=…, which is missing; to let each client log in under its "
+		"own name, put the secrets into auth_file");
+	refused("host=h auth_query='select 1'",
+		"auth_query takes a query with $1, which is the user's name, not \"select 1\"");
+	refused("host=h max_db_connections=-1",
+		"max_db_connections takes a number from 0, which is no limit, to 1000000, not "
+		"\"-1\"");
+	refused("host=h max_db_client_connections=many",
+		"max_db_client_connections takes a number from 0, which is no limit, to 1000000, "
+		"not \"many\"");
+	refused("host=h allow_networks=10.0.0.1/8",
+		"allow_networks: \"10.0.0.1/8\" has bits set behind its mask; the network is "
+		"10.0.0.0/8");
+}
+
+static void refused_keys(const char *const *keys, size_t n, const char *what)
+{
 	char value[100], detail[200];
 
-	for (size_t i = 0; i < N_OF(keys); i++) {
+	for (size_t i = 0; i < n; i++) {
 		snprintf(value, sizeof(value), "host=h %s=1", keys[i]);
 		snprintf(detail, sizeof(detail),
-			 "%s needs a pool or verifiers of our own, which this version does not "
-			 "have; remove it",
-			 keys[i]);
+			 "%s needs a %s, which this version does not have; remove it", keys[i],
+			 what);
 		refused(value, detail);
 	}
 }
 
-TEST(a_password_is_of_no_use)
+TEST(what_would_need_more_than_there_is_is_refused_by_name)
 {
-	refused("host=h password=secret",
-		"password is of no use with auth_type = passthrough: clients prove themselves to "
-		"the compute; remove it");
+	static const char *const pool[] = {"pool_size",         "min_pool_size", "reserve_pool",
+					   "reserve_pool_size", "pool_mode",     "server_lifetime"};
+	static const char *const guard[] = {"deny",     "allow",     "mode",         "read_only",
+					    "max_rows", "max_bytes", "query_timeout"};
+
+	refused_keys(pool, N_OF(pool), "pool of our own");
+	refused_keys(guard, N_OF(guard), "reader of queries");
 }
 
 TEST(a_key_that_nobody_knows_is_refused)
@@ -202,8 +265,12 @@ int main(void)
 		cmocka_unit_test(of_a_key_that_stands_twice_the_last_counts),
 		cmocka_unit_test(an_entry_has_a_host_or_is_woken),
 		cmocka_unit_test(a_value_out_of_bounds_is_refused_by_name),
-		cmocka_unit_test(what_would_need_a_pool_is_refused_by_name),
-		cmocka_unit_test(a_password_is_of_no_use),
+		cmocka_unit_test(who_may_come_and_how_many_can_be_said_for_each_compute),
+		cmocka_unit_test(identity_can_be_said_for_each_compute),
+		cmocka_unit_test(what_is_not_said_is_as_the_settings_say),
+		cmocka_unit_test(a_password_may_be_a_scram_secret_but_not_longer_than_it_fits),
+		cmocka_unit_test(identity_and_limits_that_make_no_sense_are_refused),
+		cmocka_unit_test(what_would_need_more_than_there_is_is_refused_by_name),
 		cmocka_unit_test(a_key_that_nobody_knows_is_refused),
 		cmocka_unit_test(what_is_no_pair_is_refused),
 		cmocka_unit_test(a_value_that_no_field_could_hold_is_refused),

@@ -1,0 +1,316 @@
+#include "whole.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "conf/tls.h"
+
+static bool wrong(Fault *why, const char *sentence)
+{
+	return fault_set(why, FAULT_BAD_SETTING, "%s", sentence);
+}
+
+static bool take_networks(NetworkList *out, const char *name, const conf_text *text, Fault *why)
+{
+	Fault inner;
+
+	return network_list_parse(out, text->s, &inner) ||
+	       fault_set(why, FAULT_BAD_SETTING, "%s: %s", name, inner.detail);
+}
+
+static bool take_allow(Config *conf, Fault *why)
+{
+	return take_networks(&conf->allow, "allow_networks", &conf->reveille.allow_networks, why);
+}
+
+static bool take_deny(Config *conf, Fault *why)
+{
+	return take_networks(&conf->deny, "deny_networks", &conf->reveille.deny_networks, why);
+}
+
+static bool take_proxy_protocol(Config *conf, Fault *why)
+{
+	return take_networks(&conf->proxy_protocol, "proxy_protocol_networks",
+			     &conf->reveille.proxy_protocol_networks, why);
+}
+
+/* The words of a list, without the empty ones. */
+static char **split(const conf_text *text, int *n)
+{
+	char *copy = mem_text(text->s), *rest = copy, **words = NULL;
+
+	while (rest) {
+		char *word = text_trim(strsep(&rest, ","));
+
+		if (!*word)
+			continue;
+		words = mem_grow(words, sizeof(char *) * (size_t)(*n + 1));
+		words[(*n)++] = mem_text(word);
+	}
+	free(copy);
+	return words;
+}
+
+static void free_words(char **words, int n)
+{
+	for (int i = 0; i < n; i++)
+		free(words[i]);
+	free(words);
+}
+
+static bool is_domain(const char *name)
+{
+	char label[64];
+
+	for (;;) {
+		size_t n = strcspn(name, ".");
+
+		if (!text_copy_n(label, sizeof(label), name, n) || !text_is_label(label))
+			return false;
+		if (!name[n])
+			return true;
+		name += n + 1;
+	}
+}
+
+static bool take_domains(Config *conf, Fault *why)
+{
+	conf->route_domains = split(&conf->reveille.route_domain, &conf->n_route_domains);
+	for (int i = 0; i < conf->n_route_domains; i++) {
+		text_lower(conf->route_domains[i]);
+		if (!is_domain(conf->route_domains[i]))
+			return fault_set(why, FAULT_BAD_SETTING,
+					 "route_domain takes domains as db.example.com, not "
+					 "\"%.80s\"",
+					 conf->route_domains[i]);
+	}
+	return true;
+}
+
+static bool take_ignored(Config *conf, Fault *why)
+{
+	(void)why;
+	conf->ignore_parameters =
+		split(&conf->reveille.ignore_startup_parameters, &conf->n_ignore_parameters);
+	return true;
+}
+
+static bool trim_url(Config *conf, Fault *why)
+{
+	char *url = conf->wake.control_plane_url.s;
+
+	(void)why;
+	while (*url && url[strlen(url) - 1] == '/')
+		url[strlen(url) - 1] = 0;
+	return true;
+}
+
+static bool check_provider(Config *conf, Fault *why)
+{
+	if (conf_is(&conf->wake.provider, "kubernetes"))
+		return wrong(why, "[wake] provider = kubernetes is not available in this version; "
+				  "use control_plane or none");
+	return true;
+}
+
+static bool check_store(Config *conf, Fault *why)
+{
+	const char *store = conf->control.store.s;
+
+	return text_starts(store, "sqlite:") ||
+	       fault_set(why, FAULT_BAD_SETTING,
+			 "[control] store = %s is not available in this version; use "
+			 "sqlite:/path/of/a/file",
+			 store);
+}
+
+static bool check_separator(Config *conf, Fault *why)
+{
+	return *conf->reveille.route_separator.s || wrong(why, "route_separator may not be empty");
+}
+
+static bool check_versions(const char *name, const conf_text *words, Fault *why)
+{
+	return conf_tls_versions(words->s) ||
+	       fault_set(why, FAULT_BAD_SETTING,
+			 "%s is a list of tlsv1.0, tlsv1.1, tlsv1.2, tlsv1.3, all, secure and "
+			 "legacy, not \"%.80s\"",
+			 name, words->s);
+}
+
+static bool check_client_versions(Config *conf, Fault *why)
+{
+	return check_versions("client_tls_protocols", &conf->reveille.client_tls_protocols, why);
+}
+
+static bool check_server_versions(Config *conf, Fault *why)
+{
+	return check_versions("server_tls_protocols", &conf->reveille.server_tls_protocols, why);
+}
+
+static bool verifies(const conf_choice *sslmode)
+{
+	return conf_is(sslmode, "verify-ca") || conf_is(sslmode, "verify-full");
+}
+
+static bool mode_needs(const char *name, const conf_choice *mode, const char *what, Fault *why)
+{
+	return fault_set(why, FAULT_BAD_SETTING, "%s = %s needs %s", name, mode->s, what);
+}
+
+static bool check_client_tls(Config *conf, Fault *why)
+{
+	const conf_choice *mode = &conf->reveille.client_tls_sslmode;
+
+	if (conf_is(mode, "disable"))
+		return true;
+	if (!*conf->reveille.client_tls_key_file.s || !*conf->reveille.client_tls_cert_file.s)
+		return mode_needs("client_tls_sslmode", mode,
+				  "client_tls_key_file and client_tls_cert_file", why);
+	if (verifies(mode) && !*conf->reveille.client_tls_ca_file.s)
+		return mode_needs("client_tls_sslmode", mode, "client_tls_ca_file", why);
+	return true;
+}
+
+static bool check_server_tls(Config *conf, Fault *why)
+{
+	const conf_choice *mode = &conf->reveille.server_tls_sslmode;
+
+	if (verifies(mode) && !*conf->reveille.server_tls_ca_file.s)
+		return mode_needs("server_tls_sslmode", mode, "server_tls_ca_file", why);
+	return true;
+}
+
+static bool check_server_key(Config *conf, Fault *why)
+{
+	if (!*conf->reveille.server_tls_key_file.s == !*conf->reveille.server_tls_cert_file.s)
+		return true;
+	return wrong(why, "server_tls_key_file and server_tls_cert_file need each other");
+}
+
+static bool check_auth_type(Config *conf, Fault *why)
+{
+	const conf_choice *type = &conf->reveille.auth_type;
+
+	if (conf_is(type, "hba") && !*conf->reveille.auth_hba_file.s)
+		return mode_needs("auth_type", type, "auth_hba_file", why);
+	if (!conf_is(type, "cert"))
+		return true;
+	if (!*conf->reveille.client_tls_ca_file.s)
+		return mode_needs("auth_type", type, "client_tls_ca_file", why);
+	if (conf_is(&conf->reveille.client_tls_sslmode, "disable"))
+		return mode_needs("auth_type", type, "a client_tls_sslmode other than disable",
+				  why);
+	return true;
+}
+
+static bool check_auth_query(Config *conf, Fault *why)
+{
+	return strstr(conf->reveille.auth_query.s, "$1") ||
+	       wrong(why, "auth_query needs a $1, which is the user's name");
+}
+
+/* Where auth_query is asked must be up by itself: to ask may not wake, nor cost anyone. */
+static bool check_asked(const Config *conf, const char *name, Fault *why)
+{
+	const Database *d = conf_database(conf, name);
+
+	if (!*name || (d && !d->wake))
+		return true;
+	return fault_set(why, FAULT_BAD_SETTING,
+			 d ? "auth_dbname = %.80s names an entry that wakes, and to ask there "
+			     "would wake it; name one with host=…"
+			   : "auth_dbname = %.80s names no entry of [databases]; name one with "
+			     "host=…",
+			 name);
+}
+
+static bool check_auth_dbname(Config *conf, Fault *why)
+{
+	return check_asked(conf, conf->reveille.auth_dbname.s, why);
+}
+
+/* The entry of this very process tree may stand there, so that all can share one section. */
+static void drop_own_peer(Config *conf)
+{
+	int kept = 0;
+
+	for (int i = 0; i < conf->n_peers; i++) {
+		if (conf->peers[i].id != conf->reveille.peer_id)
+			conf->peers[kept++] = conf->peers[i];
+	}
+	conf->n_peers = kept;
+}
+
+static bool check_peers(Config *conf, Fault *why)
+{
+	if (conf->n_peers > 0 && conf->reveille.peer_id == 0)
+		return wrong(why, "[peers] needs peer_id, which says who of the group this is");
+	drop_own_peer(conf);
+	return true;
+}
+
+static const struct Check {
+	size_t blamed; /* a setting, by its place in Config */
+	bool (*check)(Config *conf, Fault *why);
+} checks[] = {
+#define BLAMES(setting) offsetof(Config, setting)
+	{BLAMES(wake.control_plane_url), trim_url},
+	{BLAMES(wake.provider), check_provider},
+	{BLAMES(control.store), check_store},
+	{BLAMES(reveille.route_separator), check_separator},
+	{BLAMES(reveille.route_domain), take_domains},
+	{BLAMES(reveille.ignore_startup_parameters), take_ignored},
+	{BLAMES(reveille.allow_networks), take_allow},
+	{BLAMES(reveille.deny_networks), take_deny},
+	{BLAMES(reveille.proxy_protocol_networks), take_proxy_protocol},
+	{BLAMES(reveille.client_tls_protocols), check_client_versions},
+	{BLAMES(reveille.client_tls_sslmode), check_client_tls},
+	{BLAMES(reveille.server_tls_protocols), check_server_versions},
+	{BLAMES(reveille.server_tls_sslmode), check_server_tls},
+	{BLAMES(reveille.server_tls_key_file), check_server_key},
+	{BLAMES(reveille.auth_type), check_auth_type},
+	{BLAMES(reveille.auth_query), check_auth_query},
+	{BLAMES(reveille.auth_dbname), check_auth_dbname},
+	{BLAMES(reveille.peer_id), check_peers},
+#undef BLAMES
+};
+
+static bool check_database(const Config *conf, const Database *d, Fault *why)
+{
+	Fault inner;
+
+	if (d->wake && conf_is(&conf->wake.provider, "none"))
+		return fault_set(why, FAULT_BAD_SETTING,
+				 "database \"%s\" has wake=control_plane, but [wake] provider is "
+				 "none",
+				 d->name);
+	return check_asked(conf, d->auth_dbname, &inner) ||
+	       fault_set(why, FAULT_BAD_SETTING, "database \"%s\": %s", d->name, inner.detail);
+}
+
+bool whole_check(Config *conf, const void **culprit, Fault *why)
+{
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		*culprit = (char *)conf + checks[i].blamed;
+		if (!checks[i].check(conf, why))
+			return false;
+	}
+	for (int i = 0; i < conf->n_databases; i++) {
+		*culprit = &conf->databases[i];
+		if (!check_database(conf, &conf->databases[i], why))
+			return false;
+	}
+	return true;
+}
+
+void whole_free(Config *conf)
+{
+	network_list_free(&conf->allow);
+	network_list_free(&conf->deny);
+	network_list_free(&conf->proxy_protocol);
+	free_words(conf->route_domains, conf->n_route_domains);
+	free_words(conf->ignore_parameters, conf->n_ignore_parameters);
+}
