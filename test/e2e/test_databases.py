@@ -124,9 +124,9 @@ def test_parameters_of_an_entry_reach_the_server(start_proxy, pg):
     assert shown == ["LATIN1", "German, DMY", "Asia/Kathmandu", "entry"]
 
 
-REFUSED_KEYS = ["password=x", "auth_user=x", "auth_query='select 1'", "pool_size=3",
+REFUSED_KEYS = ["password=x", "auth_query='select 1'", "auth_dbname=y", "pool_size=3",
                 "min_pool_size=1", "reserve_pool=1", "pool_mode=transaction",
-                "max_db_connections=3"]
+                "max_db_connections=-1", "read_only=on", "deny_networks=10.0.0.1/8"]
 
 
 @pytest.mark.parametrize("key", REFUSED_KEYS, ids=lambda k: k.split("=")[0])

@@ -95,6 +95,10 @@ BAD_FILES = {
     "no-equals": ("[reveille]\nworkers\n", 2, "workers"),
     "open-section": ("[reveille\n", 1, "]"),
     "not-yet": ("[reveille]\npool_mode = transaction\n", 2, "pool_mode"),
+    "tls-without-key": ("[reveille]\n\nclient_tls_sslmode = require\n", 3, "client_tls_key_file"),
+    "bad-network": ("[reveille]\nallow_networks = 10.0.0.1/8\n", 2, "10.0.0.0/8"),
+    "bad-user": ("[users]\nbob = pool_mode=session\n", 2, "bob"),
+    "bad-peer": ("[peers]\n1 = port=5432\n", 2, "host="),
     "mysql-not-yet": ("[reveille]\nmysql_listen_port = 3306\n", 2, "mysql_listen_port"),
 }
 

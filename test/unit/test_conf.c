@@ -354,20 +354,22 @@ TEST(settings_that_need_others_say_which)
 
 TEST(settings_that_have_what_they_need_are_taken)
 {
-	static const char *const texts[] = {
-		CLIENT_KEY "client_tls_sslmode = require\n",
-		CLIENT_KEY "client_tls_ca_file = ca\nclient_tls_sslmode = verify-full\n"
-			   "auth_type = cert\n",
-		"server_tls_ca_file = ca\nserver_tls_sslmode = verify-full\n"
-		"server_tls_key_file = k\nserver_tls_cert_file = c\n",
-		"auth_hba_file = h\nauth_type = hba\n",
-		"auth_type = plain\n",
-		"auth_type = scram-sha-256\nauth_file = f\n",
+	static const struct {
+		const char *text;
+	} texts[] = {
+		{CLIENT_KEY "client_tls_sslmode = require\n"},
+		{CLIENT_KEY "client_tls_ca_file = ca\nclient_tls_sslmode = verify-full\n"
+			    "auth_type = cert\n"},
+		{"server_tls_ca_file = ca\nserver_tls_sslmode = verify-full\n"
+		 "server_tls_key_file = k\nserver_tls_cert_file = c\n"},
+		{"auth_hba_file = h\nauth_type = hba\n"},
+		{"auth_type = plain\n"},
+		{"auth_type = scram-sha-256\nauth_file = f\n"},
 	};
 	char text[400];
 
 	for (size_t i = 0; i < N_OF(texts); i++) {
-		snprintf(text, sizeof(text), "[reveille]\n%s", texts[i]);
+		snprintf(text, sizeof(text), "[reveille]\n%s", texts[i].text);
 		conf_release(good(text));
 	}
 }
