@@ -53,7 +53,7 @@ typedef struct RouteAnswer {
 typedef struct Route {
 	_Atomic uint64_t state;
 	_Atomic int64_t wanted_until_ms; /* the latest deadline of those who wait */
-	_Atomic int64_t next_wake_us;    /* when the token bucket is full again (GCRA) */
+	_Atomic int64_t next_wake_us;    /* a token bucket (model/bucket.h) */
 	_Atomic uint32_t waiting[ROUTE_WORKERS];
 	_Atomic uint32_t sessions[ROUTE_WORKERS];
 	ROW(RouteAnswer) answer;

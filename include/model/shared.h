@@ -10,6 +10,8 @@
  *	workers[]  each worker writes its own cell: gauges, counters, histograms
  *	routes[]   one row per compute (model/route.h)
  *	slots[]    one per client session; this is also the cancel table (model/slot.h)
+ *	buckets[]  how often addresses and computes may do something (model/bucket.h)
+ *	throttles  who failed to log in, and has to wait (model/throttle.h)
  */
 #ifndef MODEL_SHARED_H
 #define MODEL_SHARED_H
@@ -19,9 +21,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/bucket.h"
+#include "model/memo.h"
 #include "model/route.h"
 #include "model/slot.h"
 #include "model/stats.h"
+#include "model/throttle.h"
 
 #define WORKERS_MAX   64
 #define ROUTES_MAX    8192
@@ -68,6 +73,7 @@ typedef struct Shared {
 	_Atomic uint64_t route_tag[ROUTES_MAX]; /* keyed hash of the compute's name; 0: free */
 	SlotHead heads[SLOTS_MAX];
 	Route routes[ROUTES_MAX];
+	Memo buckets[BUCKET_KINDS], throttles;
 	SlotRow slots[];
 } Shared;
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "hash.h"
+#include "model/bucket.h"
 #include "model/shared.h"
 
 #define WAYS        16 /* rows that a name may lie in */
@@ -178,18 +179,9 @@ void route_want_until(Route *r, int64_t until_ms)
 		;
 }
 
-/* The generic cell rate algorithm: the one number is when the bucket would be full again. */
 int64_t route_take_wake(Route *r, int64_t now_us, int per_second, int burst)
 {
-	int64_t each = 1000000 / per_second, depth = each * burst;
-	int64_t full = atomic_load(&r->next_wake_us), next;
-
-	do {
-		next = (full > now_us ? full : now_us) + each;
-		if (next - now_us > depth)
-			return next - now_us - depth;
-	} while (!atomic_compare_exchange_weak(&r->next_wake_us, &full, next));
-	return 0;
+	return bucket_draw(&r->next_wake_us, now_us, per_second, burst);
 }
 
 static RouteVerdict verdict_of_failed(const RouteView *v)

@@ -15,6 +15,7 @@ static uint64_t layout_hash(void)
 		sizeof(Shared),   sizeof(WorkerCell),        sizeof(Stats),
 		sizeof(Route),    sizeof(RouteAnswer),       sizeof(SlotRow),
 		sizeof(SlotHead), offsetof(Shared, workers), offsetof(Shared, routes),
+		sizeof(Memo),     offsetof(Shared, buckets), BUCKET_KINDS,
 		FAULT_COUNT};
 	uint64_t hash = 14695981039346656037u; /* FNV-1a */
 
