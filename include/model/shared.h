@@ -11,6 +11,7 @@
  *	routes[]   one row per compute (model/route.h)
  *	slots[]    one per client session; this is also the cancel table (model/slot.h)
  *	buckets[]  how often addresses and computes may do something (model/bucket.h)
+ *	tickets    the keys of TLS session tickets; the supervisor writes them
  *	throttles  who failed to log in, and has to wait (model/throttle.h)
  */
 #ifndef MODEL_SHARED_H
@@ -21,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/ticket_key.h"
 #include "model/bucket.h"
 #include "model/memo.h"
 #include "model/route.h"
@@ -67,6 +69,7 @@ typedef struct Shared {
 	_Atomic uint32_t max_clients; /* as configured, at most n_slots */
 	_Atomic uint64_t worker_restarts;
 	_Atomic uint64_t next_session_id;
+	ROW(TicketKeys) tickets;
 	char conf_text[CONF_TEXT_MAX];
 	WorkerCell workers[WORKERS_MAX];
 	/* Apart from what they are about, so that a search touches few pages. */

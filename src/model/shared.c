@@ -11,12 +11,20 @@
 /* Whatever moves anything in the mapping changes one of these. */
 static uint64_t layout_hash(void)
 {
-	const uint64_t facts[] = {
-		sizeof(Shared),   sizeof(WorkerCell),        sizeof(Stats),
-		sizeof(Route),    sizeof(RouteAnswer),       sizeof(SlotRow),
-		sizeof(SlotHead), offsetof(Shared, workers), offsetof(Shared, routes),
-		sizeof(Memo),     offsetof(Shared, buckets), BUCKET_KINDS,
-		FAULT_COUNT};
+	const uint64_t facts[] = {sizeof(Shared),
+				  sizeof(WorkerCell),
+				  sizeof(Stats),
+				  sizeof(Route),
+				  sizeof(RouteAnswer),
+				  sizeof(SlotRow),
+				  sizeof(SlotHead),
+				  offsetof(Shared, workers),
+				  offsetof(Shared, routes),
+				  sizeof(TicketKeys),
+				  sizeof(Memo),
+				  offsetof(Shared, buckets),
+				  BUCKET_KINDS,
+				  FAULT_COUNT};
 	uint64_t hash = 14695981039346656037u; /* FNV-1a */
 
 	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++)

@@ -16,6 +16,7 @@
 
 #include "base/text.h"
 #include "supervisor.h"
+#include "sys/clock.h"
 #include "sys/log.h"
 #include "sys/machine.h"
 #include "sys/random.h"
@@ -44,11 +45,14 @@ static bool open_shared(Supervisor *s, Fault *why)
 	if (at == MAP_FAILED)
 		return fault_set(why, FAULT_INTERNAL, "could not map shared memory: %s",
 				 strerror(errno));
+	/* Keys and secrets are no business of whoever finds a core file. */
+	madvise(at, size, MADV_DONTDUMP);
 	s->shared = at;
 	random_bytes(key, sizeof(key));
 	random_hex(token, 32);
 	shared_init(s->shared, worker_count(s->conf), n_slots, key, token);
 	shared_put_conf(s->shared, s->setup->text, strlen(s->setup->text));
+	ticket_keys_watch(s, clock_ms());
 	return true;
 }
 

@@ -239,6 +239,7 @@ static void run(Supervisor *s, const sigset_t *set)
 
 		state = on_signal(s, state, wait_for_signal(set, ms));
 		watch_workers(s);
+		ticket_keys_watch(s, clock_ms());
 		tell_status(s);
 	}
 	for (int64_t end = 0; state != GONE && count_running(s, true) > 0;) {

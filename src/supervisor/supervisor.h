@@ -61,6 +61,9 @@ void reload(Supervisor *s);
 /* What children call to get the configuration that was published; arg is the Supervisor. */
 const Config *reread(void *arg);
 
+/* Makes a key for session tickets when there is none or the newest has served its time. */
+void ticket_keys_watch(Supervisor *s, int64_t now_ms);
+
 /* Starts a child; it runs its main function and never returns from here. */
 void child_start(Supervisor *s, Child *c);
 
