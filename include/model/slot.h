@@ -2,8 +2,9 @@
  * Session slots: one for each client session, and so the cancel table.
  *
  * A client's cancel key is the process id of its server, because clients show it
- * to that server (pg_terminate_backend), and a random secret of ours.  Any worker
- * finds the slot that has the key, and there the compute's own key and address.
+ * to that server (pg_terminate_backend), and a random secret of ours, of 4 bytes or
+ * (protocol 3.2) up to 32.  Any worker finds the slot that has the key, and there
+ * the compute's own key and address.
  *
  * Only slots below the configured limit are ever claimed, which is how
  * max_client_conn holds over all workers without anybody counting.  What
@@ -25,6 +26,9 @@
 #define SLOT_NONE UINT32_MAX
 #define NAME_SIZE 64
 
+#define SLOT_SECRET_MIN 4
+#define SLOT_SECRET_MAX 32
+
 typedef struct Shared Shared;
 
 typedef struct SlotHead {
@@ -41,10 +45,12 @@ typedef struct SlotInfo {
 	uint64_t session_id;
 	int64_t since_us; /* wall clock */
 	uint32_t compute_pid;
-	uint8_t compute_secret[32];
+	uint8_t compute_secret[SLOT_SECRET_MAX];
 	uint32_t compute_secret_size; /* 0: cannot be cancelled (yet) */
-	socklen_t address_size;       /* 0: not connected yet */
-	uint8_t address[128];         /* of the compute: a socket address */
+	uint8_t client_secret[SLOT_SECRET_MAX];
+	uint32_t client_secret_size; /* of what the client was given, with compute_pid */
+	socklen_t address_size;      /* 0: not connected yet */
+	uint8_t address[128];        /* of the compute: a socket address */
 	char compute[NAME_SIZE], user[NAME_SIZE], database[NAME_SIZE], application_name[NAME_SIZE];
 	char client[NAME_SIZE];
 } SlotInfo;
@@ -58,13 +64,19 @@ typedef ROW(SlotInfo) SlotRow;
 uint32_t slot_claim(Shared *sh, uint32_t claimer, uint32_t *hint);
 void slot_release(Shared *sh, uint32_t slot, uint32_t *hint);
 
-/* A process id and a secret of four bytes as one number, which is never 0. */
-uint64_t slot_key(uint32_t pid, const uint8_t secret[4]);
+/*
+ * What stands in the slot's head for a process id and a secret of SLOT_SECRET_MIN
+ * to SLOT_SECRET_MAX bytes: never 0, and as hard to guess as 8 bytes of the secret
+ * if it has that many.
+ */
+uint64_t slot_key(uint32_t pid, const uint8_t *secret, size_t size);
 
 /*
- * The slot that has the key, and what it tells; SLOT_NONE if there is none.
- * Looks at every slot, so that the time does not depend on the key.
+ * The slot whose client was given this process id and secret, and what it tells;
+ * SLOT_NONE if there is none.  Looks at every slot, and compares the secret as a
+ * whole, so that the time does not depend on either.
  */
-uint32_t slot_find(const Shared *sh, uint64_t key, SlotInfo *info);
+uint32_t slot_find(const Shared *sh, uint32_t pid, const uint8_t *secret, size_t size,
+		   SlotInfo *info);
 
 #endif

@@ -90,9 +90,8 @@ void phase_cancel_enter(Session *s)
 	s->work = d;
 	d->since_ms = clock_ms();
 	timer_stop(&s->deadline);
-	d->slot = SLOT_NONE;
-	if (said->secret_size == 4)
-		d->slot = slot_find(s->worker->shared, slot_key(said->pid, said->secret), &d->info);
+	d->slot =
+		slot_find(s->worker->shared, said->pid, said->secret, said->secret_size, &d->info);
 	if (d->slot == SLOT_NONE) {
 		stat_add(&stats->cancels_wrong, 1);
 		close_on_the_beat(s);

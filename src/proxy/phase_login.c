@@ -84,15 +84,17 @@ static void send_both(Session *s, Buf *to_client, Buf *to_compute)
 static void publish_compute(Session *s)
 {
 	const Arrival *a = s->arrival;
-	const CancelKey *key = &a->login.theirs;
+	const CancelKey *key = &a->login.theirs, *ours = &a->login.ours;
 	SlotInfo info;
 
 	session_slot_info(s, &info);
 	atomic_store(&s->worker->shared->heads[s->slot].key,
-		     key->secret_size ? slot_key(key->pid, a->login.ours.secret) : 0);
+		     key->secret_size ? slot_key(key->pid, ours->secret, ours->secret_size) : 0);
 	info.compute_pid = key->pid;
 	info.compute_secret_size = key->secret_size;
 	memcpy(info.compute_secret, key->secret, sizeof(info.compute_secret));
+	info.client_secret_size = ours->secret_size;
+	memcpy(info.client_secret, ours->secret, sizeof(info.client_secret));
 	memcpy(info.address, &a->peer.at, sizeof(info.address));
 	info.address_size = a->peer.size;
 	session_publish(s, &info);
