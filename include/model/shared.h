@@ -11,6 +11,7 @@
  *	routes[]   one row per compute (model/route.h)
  *	slots[]    one per client session; this is also the cancel table (model/slot.h)
  *	buckets[]  how often addresses and computes may do something (model/bucket.h)
+ *	tallies[]  how many places each limited name has taken (model/tally.h)
  *	tickets    the keys of TLS session tickets; the supervisor writes them
  *	throttles  who failed to log in, and has to wait (model/throttle.h)
  */
@@ -28,6 +29,7 @@
 #include "model/route.h"
 #include "model/slot.h"
 #include "model/stats.h"
+#include "model/tally.h"
 #include "model/throttle.h"
 
 #define WORKERS_MAX   64
@@ -74,8 +76,10 @@ typedef struct Shared {
 	WorkerCell workers[WORKERS_MAX];
 	/* Apart from what they are about, so that a search touches few pages. */
 	_Atomic uint64_t route_tag[ROUTES_MAX]; /* keyed hash of the compute's name; 0: free */
+	_Atomic uint64_t tally_word[TALLIES_MAX];
 	SlotHead heads[SLOTS_MAX];
 	Route routes[ROUTES_MAX];
+	Tally tallies[TALLIES_MAX];
 	Memo buckets[BUCKET_KINDS], throttles;
 	SlotRow slots[];
 } Shared;
@@ -98,5 +102,11 @@ char *shared_get_conf(const Shared *sh);
 
 /* Frees whatever a worker that is no more has claimed; true if anybody may wait for a route. */
 bool shared_release(Shared *sh, Claimer dead);
+
+/*
+ * Mends what could not be mended at the time of a release because somebody was
+ * just changing it.  The supervisor alone calls this, at each of its looks.
+ */
+void shared_repair(Shared *sh);
 
 #endif

@@ -21,6 +21,8 @@ static uint64_t layout_hash(void)
 				  offsetof(Shared, workers),
 				  offsetof(Shared, routes),
 				  sizeof(TicketKeys),
+				  sizeof(Tally),
+				  offsetof(Shared, tallies),
 				  sizeof(Memo),
 				  offsetof(Shared, buckets),
 				  BUCKET_KINDS,
@@ -128,5 +130,11 @@ bool shared_release(Shared *sh, Claimer dead)
 {
 	release_slots(sh, dead);
 	clear_gauges(&sh->workers[claimer_worker(dead)]);
+	tally_release(sh, claimer_worker(dead));
 	return release_routes(sh, dead);
+}
+
+void shared_repair(Shared *sh)
+{
+	tally_repair(sh);
 }

@@ -238,6 +238,7 @@ static void run(Supervisor *s, const sigset_t *set)
 		int64_t ms = start_missing(s);
 
 		state = on_signal(s, state, wait_for_signal(set, ms));
+		shared_repair(s->shared);
 		watch_workers(s);
 		ticket_keys_watch(s, clock_ms());
 		tell_status(s);

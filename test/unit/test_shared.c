@@ -158,6 +158,17 @@ TEST(the_dead_neither_wait_nor_are_connected)
 	assert_int_equal(atomic_load(&r->sessions[1]), 1);
 }
 
+TEST(places_of_the_dead_are_free)
+{
+	bool full;
+
+	assert_non_null(tally_take(sh, TALLY_DB_CLIENTS, "frog", 2, 0, &full));
+	assert_non_null(tally_take(sh, TALLY_DB_CLIENTS, "frog", 2, 1, &full));
+	shared_release(sh, dead);
+	assert_non_null(tally_take(sh, TALLY_DB_CLIENTS, "frog", 2, 1, &full));
+	assert_null(tally_take(sh, TALLY_DB_CLIENTS, "frog", 2, 1, &full));
+}
+
 TEST(totals_outlive_the_worker_and_gauges_do_not)
 {
 	WorkerCell *cell = &sh->workers[0], *other = &sh->workers[1];
@@ -197,6 +208,7 @@ int main(void)
 		TABLE_TEST(a_wake_of_the_dead_can_be_claimed_anew),
 		TABLE_TEST(a_wake_of_the_next_life_is_not_touched),
 		TABLE_TEST(the_dead_neither_wait_nor_are_connected),
+		TABLE_TEST(places_of_the_dead_are_free),
 		TABLE_TEST(totals_outlive_the_worker_and_gauges_do_not),
 	};
 
