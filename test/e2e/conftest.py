@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from harness import procs
+from harness.certs import Authority
 from harness.fakeplane import FakeControlPlane
 from harness.gate import Gate
 from harness.postgres import Postgres, make_template
@@ -43,6 +44,26 @@ def template():
     folder = make_folder()
     yield make_template(folder)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def certs_folder():
+    """Where certificates of this run are kept."""
+    folder = make_folder()
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def ca(certs_folder):
+    """The certificate authority that tests trust."""
+    return Authority(certs_folder)
+
+
+@pytest.fixture(scope="session")
+def other_ca(certs_folder):
+    """One that they do not trust."""
+    return Authority(certs_folder, "other")
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ import psycopg
 from . import procs
 from .wire import Closed, ServerError, Wire
 
+HBA_OF_HARNESS = "local all,replication postgres trust\n"
+
 HBA = """
 local all,replication all trust
 host  all user_password 127.0.0.1/32 password
@@ -58,21 +60,31 @@ def make_template(folder):
     return data
 
 
+def tls_settings(pair, client_ca=None):
+    """What turns TLS on; with client_ca, certificates of clients are looked at."""
+    settings = {"ssl": "on", "ssl_cert_file": f"'{pair.cert}'", "ssl_key_file": f"'{pair.key}'"}
+    return {**settings, "ssl_ca_file": f"'{client_ca.cert}'"} if client_ca else settings
+
+
 class Postgres:
-    """One server; `sql` asks it directly, not through any proxy."""
+    """One server; `sql` asks it directly, not through any proxy.
+
+    With `tls`, a pair from `certs`, it speaks TLS; `hba` is its pg_hba.conf.
+    """
 
     host = "127.0.0.1"
 
-    def __init__(self, folder, template, **settings):
+    def __init__(self, folder, template, tls=None, client_ca=None, hba=HBA, **settings):
         self.folder, self.data = folder, os.path.join(folder, "data")
         self.port = procs.free_port()
         self.socket = f"{folder}/.s.PGSQL.{self.port}"
         self.log_path = os.path.join(folder, "postgres.log")
         self._process = self._admin = None
         subprocess.run(procs.as_service_user(["cp", "-a", template, self.data]), check=True)
-        self._write("pg_hba.conf", HBA)
+        self._write("pg_hba.conf", HBA_OF_HARNESS + hba)
         settings = {**SETTINGS, "port": str(self.port), "listen_addresses": "'127.0.0.1'",
-                    "unix_socket_directories": f"'{folder}'", **settings}
+                    "unix_socket_directories": f"'{folder}'",
+                    **(tls_settings(tls, client_ca) if tls else {}), **settings}
         self._write("postgresql.auto.conf",
                     "".join(f"{name} = {value}\n" for name, value in settings.items()))
 
