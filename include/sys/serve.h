@@ -40,7 +40,7 @@ const char *request_path(const Request *r);   /* without query, not decoded */
 const char *request_header(const Request *r, const char *name);
 Span request_body(const Request *r);
 
-/* A decoded value of the query string, or NULL. */
+/* A decoded value of the query string, any bytes but zero; of several the first; or NULL. */
 const char *request_query(const Request *r, const char *name);
 
 /*

@@ -6,7 +6,6 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
-#include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -47,10 +46,16 @@ struct HttpServer {
 	void *arg;
 };
 
+/* One name=value of a query. */
+typedef struct Parameter {
+	char *name, *value;
+	STAILQ_ENTRY(Parameter) link;
+} Parameter;
+
 struct Request {
 	Visit *visit;                  /* NULL once the client has left */
 	struct evhttp_request *evhttp; /* likewise */
-	struct evkeyvalq query;
+	STAILQ_HEAD(, Parameter) query;
 	enum evhttp_cmd_type method;
 	char *path;
 	struct event *hangup;
@@ -60,11 +65,23 @@ struct Request {
 
 /* ---- connections ------------------------------------------------------- */
 
+static void free_query(Request *r)
+{
+	Parameter *p;
+
+	while ((p = STAILQ_FIRST(&r->query)) != NULL) {
+		STAILQ_REMOVE_HEAD(&r->query, link);
+		free(p->name);
+		free(p->value);
+		free(p);
+	}
+}
+
 static void free_request(Request *r)
 {
 	if (r->hangup)
 		event_free(r->hangup);
-	evhttp_clear_headers(&r->query);
+	free_query(r);
 	free(r->path);
 	free(r);
 }
@@ -177,21 +194,37 @@ static Visit *visit_of(HttpServer *s, struct evhttp_connection *connection)
 
 /* ---- requests ---------------------------------------------------------- */
 
-/* evhttp's own parser refuses a whole query for one name without a value. */
-static void parse_query(struct evkeyvalq *out, const char *text)
+/* No zero hides what follows it: such a value is none. */
+static void add_parameter(Request *r, const char *name, const char *encoded)
+{
+	size_t n = 0;
+	char *value = evhttp_uridecode(encoded, 1, &n);
+	Parameter *p;
+
+	if (!value || strlen(value) != n) {
+		free(value);
+		return;
+	}
+	p = NEW(Parameter);
+	p->name = mem_text(name);
+	p->value = value;
+	STAILQ_INSERT_TAIL(&r->query, p, link);
+}
+
+/*
+ * evhttp's own parser refuses a whole query for one name without a value, and its
+ * lists take no value with a line's end in it.
+ */
+static void parse_query(Request *r, const char *text)
 {
 	char *copy = mem_text(text), *save = NULL;
 
 	for (char *pair = strtok_r(copy, "&", &save); pair; pair = strtok_r(NULL, "&", &save)) {
-		char *equals = strchr(pair, '='), *value;
-		size_t n = 0;
+		char *equals = strchr(pair, '=');
 
 		if (equals)
 			*equals = 0;
-		value = evhttp_uridecode(equals ? equals + 1 : "", 1, &n);
-		if (value && strlen(value) == n) /* no zero hides what follows it */
-			evhttp_add_header(out, pair, value);
-		free(value);
+		add_parameter(r, pair, equals ? equals + 1 : "");
 	}
 	free(copy);
 }
@@ -210,8 +243,8 @@ static void on_evhttp_request(struct evhttp_request *evhttp, void *arg)
 	r->evhttp = evhttp;
 	r->method = evhttp_request_get_command(evhttp);
 	r->path = mem_text(path ? path : "");
-	TAILQ_INIT(&r->query);
-	parse_query(&r->query, query ? query : "");
+	STAILQ_INIT(&r->query);
+	parse_query(r, query ? query : "");
 	s->on_request(s->arg, r);
 }
 
@@ -259,7 +292,14 @@ Span request_body(const Request *r)
 
 const char *request_query(const Request *r, const char *name)
 {
-	return evhttp_find_header(&r->query, name);
+	const Parameter *p;
+
+	STAILQ_FOREACH(p, &r->query, link)
+	{
+		if (strcmp(p->name, name) == 0)
+			return p->value;
+	}
+	return NULL;
 }
 
 static void on_hangup(evutil_socket_t fd, short what, void *arg)

@@ -399,10 +399,10 @@ def test_a1_15_get_changes_nothing_and_a_strange_name_reaches_nobody(control):
                  "/healthz", "/readyz", "/api/v1/openapi.json"):
         assert control.get(path).status == 200
     assert control.operations() == before and control.state() == "suspended"
-    for name in ("..%2fdb", "d_b", "%2e%2e", "a" * 64, "db%26x%3d1", "-db", "db%20", ""):
+    for name in ("..%2fdb", "d_b", "%2e%2e", "a" * 64, "db%26x%3d1", "-db", "db%20", "",
+                 "db%0d%0ax"):
         assert_problem(control.wake(name), 404, reason="ENDPOINT_NOT_FOUND")
-    for name in ("db%00", "db%0d%0ax"):
-        assert_problem(control.wake(name), 400)
+    assert_problem(control.wake("db%00"), 400)
     assert_problem(control.get("/api/v1/wake_compute"), 400)
     assert control.operations() == before
 

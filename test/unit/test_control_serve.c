@@ -145,6 +145,32 @@ TEST(a_request_is_understood_and_answered)
 	close(fd);
 }
 
+TEST(a_value_of_the_query_may_hold_any_byte_but_zero)
+{
+	static const struct {
+		const char *query, *name;
+	} table[] = {
+		{"name=a%0d%0ab", "name=a\r\nb"},
+		{"name=%ff%26%3D%2b+", "name=\xff&=+ "},
+		{"name=a%00b", "name=-"},
+		{"name=%zz%4", "name=%zz%4"},
+		{"name", "name="},
+		{"x=1&name=a&name=b", "name=a"},
+		{"Name=a", "name=-"},
+	};
+	char request[100];
+	int fd = dial();
+
+	for (size_t i = 0; i < N_OF(table); i++) {
+		snprintf(request, sizeof(request), "GET /?%s HTTP/1.1\r\nHost: h\r\n\r\n",
+			 table[i].query);
+		say(fd, request);
+		assert_contains(hear(fd), "hello");
+		assert_contains(said, table[i].name);
+	}
+	close(fd);
+}
+
 TEST(an_answer_may_come_much_later)
 {
 	int fd = dial();
@@ -240,6 +266,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_SERVER(a_request_is_understood_and_answered),
+		WITH_SERVER(a_value_of_the_query_may_hold_any_byte_but_zero),
 		WITH_SERVER(an_answer_may_come_much_later),
 		WITH_SERVER(a_client_that_hangs_up_is_noticed_while_it_waits),
 		WITH_SERVER(answering_a_client_that_has_left_is_no_error),
