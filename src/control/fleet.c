@@ -81,9 +81,10 @@ void fleet_set_project(Fleet *f, const Project *p)
 
 	if (!e) {
 		e = NEW(ProjectEntry);
-		text_copy(e->id, sizeof(e->id), p->id);
-		HASH_ADD_STR(f->projects, id, e);
+		text_copy(e->project.id, sizeof(e->project.id), p->id);
+		HASH_ADD_STR(f->projects, project.id, e);
 	}
+	e->project = *p;
 	e->settings = settings_of_project(p->config);
 }
 
@@ -97,9 +98,11 @@ void fleet_forget_project(Fleet *f, const char *id)
 	free(e);
 }
 
-bool fleet_has_project(const Fleet *f, const char *id)
+const Project *fleet_project(const Fleet *f, const char *id)
 {
-	return find_project(f, id) != NULL;
+	const ProjectEntry *e = find_project(f, id);
+
+	return e ? &e->project : NULL;
 }
 
 ProjectSettings fleet_settings(const Fleet *f, const char *project_id)

@@ -44,8 +44,8 @@ typedef struct Unit {
 } Unit;
 
 typedef struct ProjectEntry {
-	char id[ID_SIZE];
-	ProjectSettings settings;
+	Project project;
+	ProjectSettings settings; /* of its config */
 	UT_hash_handle hh;
 } ProjectEntry;
 
@@ -64,7 +64,7 @@ Unit *fleet_compute(const Fleet *f, const char *id);
 /* Remembers what a project wants of its computes. */
 void fleet_set_project(Fleet *f, const Project *p);
 void fleet_forget_project(Fleet *f, const char *id);
-bool fleet_has_project(const Fleet *f, const char *id);
+const Project *fleet_project(const Fleet *f, const char *id); /* or NULL */
 ProjectSettings fleet_settings(const Fleet *f, const char *project_id);
 
 /* When it was last used, in microseconds since 1970. */

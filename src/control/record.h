@@ -21,6 +21,8 @@
 #define SECRET_SIZE      160
 #define ENGINE_SIZE      16
 
+#define CLIENT_ROLE "app" /* the role, and database, that a compute is made with */
+
 /*
  * At rest (suspended, active, failed), or on the way somewhere: a state on the
  * way is itself the order to get there, for whoever finds it.
@@ -51,7 +53,7 @@ typedef struct Compute {
 	char incarnation[INCARNATION_SIZE]; /* of the server that runs, or "" */
 	char address[ADDRESS_SIZE];         /* where it listens, or "" */
 	char failure[REASON_SIZE];          /* why it failed, or "" */
-	char verifier[SECRET_SIZE];         /* of the user's password */
+	char verifier[SECRET_SIZE];         /* of CLIENT_ROLE's password */
 	char control_password[ID_SIZE];     /* with which we log in ourselves */
 	int64_t created_at, last_activity;
 } Compute;

@@ -1,14 +1,24 @@
 #include "settings.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/text.h"
 
 #define DEFAULT_MAX_CONNECTIONS 100
 #define DEFAULT_SIZE            250
 #define MOST_CPU                1024
 #define LEAST_MEMORY            (INT64_C(32) << 20)
 
-typedef enum MemberKind { KIND_INT, KIND_SIZE, KIND_TEXT, KIND_RESOURCES, KIND_LATER } MemberKind;
+typedef enum MemberKind {
+	KIND_INT,
+	KIND_SIZE,
+	KIND_TEXT,
+	KIND_RESOURCES,
+	KIND_NETWORKS,
+	KIND_LATER,
+} MemberKind;
 
 typedef struct Member {
 	SettingsOf of;
@@ -101,6 +111,44 @@ static bool resources_are_good(const json_t *value)
 	return true;
 }
 
+static bool is_prefix_length(const char *text, int most)
+{
+	size_t n = strspn(text, "0123456789");
+
+	return n > 0 && n <= 3 && !text[n] && (n == 1 || text[0] != '0') && atoi(text) <= most;
+}
+
+/* "192.0.2.7", "192.0.2.0/24", "2001:db8::/32" */
+static bool is_network(const char *text)
+{
+	size_t n = strcspn(text, "/");
+	bool six = memchr(text, ':', n) != NULL;
+	char address[INET6_ADDRSTRLEN];
+	struct in6_addr binary;
+
+	return text_copy_n(address, sizeof(address), text, n) &&
+	       inet_pton(six ? AF_INET6 : AF_INET, address, &binary) == 1 &&
+	       (!text[n] || is_prefix_length(text + n + 1, six ? 128 : 32));
+}
+
+/* Names the first that is none; what is too long to be one is not repeated. */
+static bool check_networks(const char *name, const json_t *list, Fault *why)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *text = json_string_value(json_array_get(list, i));
+		bool fits = text && strlen(text) < INET6_ADDRSTRLEN + sizeof("/128");
+
+		if (!fits)
+			return fault_set(why, FAULT_BAD_VALUE,
+					 "config.%s[%zu] is no address or network", name, i);
+		if (!is_network(text))
+			return fault_set(why, FAULT_BAD_VALUE,
+					 "config.%s[%zu] is no address or network: \"%s\"", name, i,
+					 text);
+	}
+	return true;
+}
+
 static bool is_good(const Member *m, const json_t *value)
 {
 	json_int_t number = json_integer_value(value);
@@ -116,6 +164,8 @@ static bool is_good(const Member *m, const json_t *value)
 		return json_is_string(value) && json_string_length(value) <= (size_t)m->most;
 	case KIND_RESOURCES:
 		return resources_are_good(value);
+	case KIND_NETWORKS:
+		return json_is_array(value) && json_array_size(value) <= (size_t)m->most;
 	}
 	return false;
 }
@@ -145,6 +195,8 @@ bool settings_check(SettingsOf of, const json_t *config, Fault *why)
 		if (!is_good(m, value))
 			return fault_set(why, FAULT_BAD_VALUE, "config.%s must be %s", name,
 					 m->wanted);
+		if (m->kind == KIND_NETWORKS && !check_networks(name, value, why))
+			return false;
 	}
 	return true;
 }
@@ -188,11 +240,24 @@ ProjectSettings settings_of_project(const char *config)
 		.idle_timeout_ms = idle == -1 ? -1 : idle * 1000,
 		.max_connections = (int)int_or(json, "max_connections", DEFAULT_MAX_CONNECTIONS),
 		.min_size = size_or(json, "min_size", DEFAULT_SIZE),
+		.connect_rate = (int)int_or(json, "connect_rate", 0),
+		.connect_burst = (int)int_or(json, "connect_burst", 0),
 	};
 
 	s.max_size = size_or(json, "max_size", s.min_size);
+	if (s.connect_burst == 0)
+		s.connect_burst = s.connect_rate;
 	json_decref(json);
 	return s;
+}
+
+json_t *settings_allowed_ips(const char *config)
+{
+	json_t *json = json_loads(config, 0, NULL), *list = json_object_get(json, "allowed_ips");
+
+	list = list ? json_incref(list) : json_array();
+	json_decref(json);
+	return list;
 }
 
 ComputeSettings settings_of_compute(const char *config)

@@ -19,6 +19,8 @@ typedef struct ProjectSettings {
 	int64_t idle_timeout_ms; /* -1: what the configuration file says; 0: never */
 	int max_connections;
 	int min_size, max_size; /* thousandths of a compute unit */
+	int connect_rate;       /* connections for each second, 0 for any */
+	int connect_burst;      /* connections at once before that holds */
 } ProjectSettings;
 
 typedef struct ComputeSettings {
@@ -32,6 +34,9 @@ bool settings_check(SettingsOf of, const json_t *config, Fault *why);
 /* Text that settings_check() passed. */
 ProjectSettings settings_of_project(const char *config);
 ComputeSettings settings_of_compute(const char *config);
+
+/* From where a project's computes may be reached: a list of texts, empty for anywhere. */
+json_t *settings_allowed_ips(const char *config);
 
 /* The members of `changes` in place of those of `config`; null removes one. A new reference. */
 json_t *settings_merge(const char *config, const json_t *changes);

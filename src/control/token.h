@@ -13,7 +13,7 @@
 /* Each scope may do what the ones before it may. */
 typedef enum Scope {
 	SCOPE_NONE,  /* health, the API's description */
-	SCOPE_PROXY, /* wake, and report activity */
+	SCOPE_PROXY, /* wake, learn who may connect, and report activity */
 	SCOPE_ADMIN, /* everything */
 } Scope;
 

@@ -77,6 +77,17 @@ TEST(nothing_but_a_wake_is_changed_by_get)
 	}
 }
 
+TEST(a_proxy_may_ask_who_may_connect_by_both_names)
+{
+	static const char *const paths[] = {"/api/v1/get_endpoint_access_control",
+					    "/get_endpoint_access_control"};
+
+	for (size_t i = 0; i < N_OF(paths); i++) {
+		assert_ptr_equal(find("GET", paths[i])->handle, api_access_control);
+		assert_int_equal(find("GET", paths[i])->scope, SCOPE_PROXY);
+	}
+}
+
 TEST(only_health_and_description_want_no_token)
 {
 	for (int i = 0; i < n_routes; i++) {
@@ -126,6 +137,13 @@ TEST(good_settings_pass)
 		     "{\"idle_timeout\": 0, \"max_connections\": 20, \"min_size\": 0.25,"
 		     " \"max_size\": 4, \"page_server_url\": \"http://x\", \"freeze_after\": 0}",
 		     &why));
+	assert_true(
+		good(SETTINGS_OF_PROJECT,
+		     "{\"connect_rate\": 5, \"connect_burst\": 0, \"allowed_ips\": [\"192.0.2.7\","
+		     " \"10.0.0.0/8\", \"0.0.0.0/0\", \"::1\", \"2001:db8::/32\","
+		     " \"::ffff:192.0.2.1/128\"]}",
+		     &why));
+	assert_true(good(SETTINGS_OF_PROJECT, "{\"allowed_ips\": []}", &why));
 	assert_true(good(
 		SETTINGS_OF_COMPUTE,
 		"{\"image\": \"x\", \"resources\": {\"cpu\": \"500m\", \"memory\": \"256MB\"}}",
@@ -146,6 +164,12 @@ TEST(a_bad_setting_is_named)
 		{SETTINGS_OF_PROJECT, "{\"min_size\": 0}", "config.min_size must be"},
 		{SETTINGS_OF_PROJECT, "{\"page_server_url\": 1}", "config.page_server_url must be"},
 		{SETTINGS_OF_PROJECT, "{\"quota_compute_seconds\": 5}", "quotas are not there yet"},
+		{SETTINGS_OF_PROJECT, "{\"connect_rate\": 10001}", "config.connect_rate must be"},
+		{SETTINGS_OF_PROJECT, "{\"connect_burst\": -1}", "config.connect_burst must be"},
+		{SETTINGS_OF_PROJECT, "{\"allowed_ips\": \"10.0.0.1\"}", "config.allowed_ips must"},
+		{SETTINGS_OF_PROJECT, "{\"allowed_ips\": [\"10.0.0.1\", \"10.0.0.300\"]}",
+		 "config.allowed_ips[1] is no address or network: \"10.0.0.300\""},
+		{SETTINGS_OF_PROJECT, "{\"allowed_ips\": [7]}", "config.allowed_ips[0] is no"},
 		{SETTINGS_OF_PROJECT, "{\"image\": \"x\"}", "config.image is not known"},
 		{SETTINGS_OF_COMPUTE, "{\"idle_timeout\": 1}", "config.idle_timeout is not known"},
 		{SETTINGS_OF_COMPUTE, "{\"resources\": {\"disk\": 1}}", "config.resources must be"},
@@ -163,6 +187,52 @@ TEST(a_bad_setting_is_named)
 	}
 }
 
+TEST(what_is_no_network_is_refused)
+{
+	static const char *const bad[] = {
+		"",          "/8",          "10.0.0.0/",    "10.0.0.0/33", "10.0.0.0/-1",
+		"10.0.0/8",  "1.2.3.4/8x",  "::/129",       "1::2::3",     "fe80::1%eth0",
+		"localhost", "10.0.0.0/08", "10.0.0.0/8/8", " 10.0.0.1",   "10.0.0.1-10.0.0.9",
+	};
+	char text[100];
+	Fault why;
+
+	for (size_t i = 0; i < N_OF(bad); i++) {
+		snprintf(text, sizeof(text), "{\"allowed_ips\": [\"%s\"]}", bad[i]);
+		assert_false(good(SETTINGS_OF_PROJECT, text, &why));
+		assert_contains(why.detail, bad[i]);
+	}
+}
+
+static bool list_of(int n, const char *item, Fault *why)
+{
+	json_t *list = json_array(), *config = json_pack("{s:o}", "allowed_ips", list);
+	bool result;
+
+	for (int i = 0; i < n; i++)
+		json_array_append_new(list, json_string(item));
+	result = settings_check(SETTINGS_OF_PROJECT, config, why);
+	json_decref(config);
+	return result;
+}
+
+TEST(a_list_of_networks_is_bounded)
+{
+	char longer[200];
+	Fault why;
+
+	assert_true(list_of(64, "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255/128", &why));
+	assert_false(list_of(65, "::1", &why));
+	assert_contains(why.detail, "at most 64");
+	memset(longer, '\xc3', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = 0;
+	for (size_t i = 1; i < sizeof(longer) - 1; i += 2)
+		longer[i] = '\xa9';
+	longer[sizeof(longer) - 2] = 0;
+	assert_false(list_of(1, longer, &why));
+	assert_string_equal(why.detail, "config.allowed_ips[0] is no address or network");
+}
+
 TEST(what_is_not_set_has_a_default)
 {
 	ProjectSettings p = settings_of_project("{}");
@@ -171,11 +241,17 @@ TEST(what_is_not_set_has_a_default)
 	assert_int_equal(p.idle_timeout_ms, -1);
 	assert_int_equal(p.max_connections, 100);
 	assert_int_equal(p.min_size, 250);
+	assert_int_equal(p.connect_rate, 0);
+	assert_int_equal(p.connect_burst, 0);
 	assert_int_equal(c.cpu, 0);
 	assert_int_equal(c.memory, 0);
 	p = settings_of_project("{\"idle_timeout\": 0, \"min_size\": 2}");
 	assert_int_equal(p.idle_timeout_ms, 0);
 	assert_int_equal(p.max_size, 2000);
+	p = settings_of_project("{\"connect_rate\": 5}");
+	assert_int_equal(p.connect_burst, 5); /* an empty bucket would let nobody in */
+	p = settings_of_project("{\"connect_rate\": 5, \"connect_burst\": 2}");
+	assert_int_equal(p.connect_burst, 2);
 	c = settings_of_compute("{\"resources\": {\"cpu\": 0.5, \"memory\": \"1Gi\"}}");
 	assert_int_equal(c.cpu, 500);
 	assert_int_equal(c.memory, 1 << 30);
@@ -285,10 +361,13 @@ int main(void)
 		cmocka_unit_test(what_is_no_dns_label_is_no_path),
 		cmocka_unit_test(another_method_is_told_which_there_are),
 		cmocka_unit_test(nothing_but_a_wake_is_changed_by_get),
+		cmocka_unit_test(a_proxy_may_ask_who_may_connect_by_both_names),
 		cmocka_unit_test(only_health_and_description_want_no_token),
 		cmocka_unit_test(a_token_is_worth_its_scope_and_nothing_else),
 		cmocka_unit_test(good_settings_pass),
 		cmocka_unit_test(a_bad_setting_is_named),
+		cmocka_unit_test(what_is_no_network_is_refused),
+		cmocka_unit_test(a_list_of_networks_is_bounded),
 		cmocka_unit_test(what_is_not_set_has_a_default),
 		cmocka_unit_test(amounts_are_written_as_people_write_them),
 		cmocka_unit_test(changes_take_the_place_of_what_was_there),

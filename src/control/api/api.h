@@ -51,6 +51,13 @@ bool call_id(const char *given, char out[ID_SIZE]);
 /* The unit of the path, or NULL after the call was answered with 404. */
 Unit *call_unit(Call *call);
 
+/*
+ * The unit that a proxy names: by the path, or as ?endpointish=, a compute's id or a
+ * project's.  NULL after the call was answered, as call_no_endpoint() does.
+ */
+Unit *call_endpoint(Call *call);
+void call_no_endpoint(Call *call);
+
 /* ---- records as JSON (json.c) ------------------------------------------ */
 
 json_t *json_of_time(int64_t us); /* null for 0 */

@@ -130,6 +130,29 @@ Unit *call_unit(Call *call)
 	return NULL;
 }
 
+void call_no_endpoint(Call *call)
+{
+	call_problem(call, 404, "no such compute", "no compute or project has this id",
+		     "ENDPOINT_NOT_FOUND");
+}
+
+Unit *call_endpoint(Call *call)
+{
+	const char *given = *call->id ? call->id : request_query(call->request, "endpointish");
+	char id[ID_SIZE];
+	Unit *u;
+
+	if (!given) {
+		call_problem(call, 400, "bad request", "endpointish is missing", NULL);
+		return NULL;
+	}
+	u = call_id(given, id) ? fleet_find(&call->c->fleet, id) : NULL;
+	if (u && u->compute.state != COMPUTE_DESTROYING && !u->doomed)
+		return u;
+	call_no_endpoint(call);
+	return NULL;
+}
+
 /* ---- letting in -------------------------------------------------------- */
 
 /* Only a request with a body can be malformed; what is empty is an empty object. */

@@ -33,12 +33,6 @@ static void answer_woken(Call *call, Unit *u)
 			      "aux", aux));
 }
 
-static void no_endpoint(Call *call)
-{
-	call_problem(call, 404, "no such compute", "no compute or project has this id",
-		     "ENDPOINT_NOT_FOUND");
-}
-
 static void on_awake(void *arg, Unit *u, WaitEnd end)
 {
 	Call *call = arg;
@@ -56,27 +50,9 @@ static void on_awake(void *arg, Unit *u, WaitEnd end)
 			     compute_state_word(u->compute.state), "START_TIMEOUT");
 		return;
 	case WAIT_NO_COMPUTE:
-		no_endpoint(call);
+		call_no_endpoint(call);
 		return;
 	}
-}
-
-/* By the path, or as the proxies say it. NULL after the call was refused. */
-static Unit *unit_to_wake(Call *call)
-{
-	const char *given = *call->id ? call->id : request_query(call->request, "endpointish");
-	char id[ID_SIZE];
-	Unit *u;
-
-	if (!given) {
-		call_problem(call, 400, "bad request", "endpointish is missing", NULL);
-		return NULL;
-	}
-	u = call_id(given, id) ? fleet_find(&call->c->fleet, id) : NULL;
-	if (u && u->compute.state != COMPUTE_DESTROYING && !u->doomed)
-		return u;
-	no_endpoint(call);
-	return NULL;
 }
 
 void api_wake(Call *call)
@@ -89,7 +65,7 @@ void api_wake(Call *call)
 		call_refuse(call, &why, NULL);
 		return;
 	}
-	u = unit_to_wake(call);
+	u = call_endpoint(call);
 	if (!u)
 		return;
 	if (unit_is_serving(u) && !u->unwanted) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../record.h"
 #include "base/text.h"
 
 /* The first address; for one that means all of them, one that surely leads there. */
@@ -36,7 +37,7 @@ bool uri_of_compute(char out[URI_SIZE], const Config *conf, const char *id, cons
 		return false;
 	host_of(conf->reveille.listen_addr.s, host, sizeof(host));
 	percent_encode(conf->reveille.route_separator.s, separator, sizeof(separator));
-	snprintf(out, URI_SIZE, "postgresql://app:%s@%s:%d/%s%sapp", password, host,
-		 conf->reveille.listen_port, id, separator);
+	snprintf(out, URI_SIZE, "postgresql://" CLIENT_ROLE ":%s@%s:%d/%s%s" CLIENT_ROLE, password,
+		 host, conf->reveille.listen_port, id, separator);
 	return true;
 }

@@ -163,7 +163,7 @@ static json_t *json_of_each_compute(const StoreRows *rows, const Period *p)
 /* A project that is deleted is still known by what it used. */
 static bool is_known(const Call *call, const StoreRows *rows, Fault *why)
 {
-	if (rows->n > 0 || fleet_has_project(&call->c->fleet, call->id))
+	if (rows->n > 0 || fleet_project(&call->c->fleet, call->id))
 		return true;
 	return fault_set(why, FAULT_NOT_FOUND, "there is no project \"%s\"", call->id);
 }

@@ -22,7 +22,7 @@ typedef struct ServerOrder {
 	int max_connections;
 	int64_t memory; /* bytes it may use, 0 if nobody said */
 	int64_t start_timeout_ms;
-	char verifier[SECRET_SIZE];     /* of the user's password */
+	char verifier[SECRET_SIZE];     /* of CLIENT_ROLE's password */
 	char control_password[ID_SIZE]; /* of the role with which we log in ourselves */
 } ServerOrder;
 

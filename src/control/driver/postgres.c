@@ -155,10 +155,10 @@ static bool initdb(const Program *p, const char *data)
 
 static bool make_template(const Program *p, const char *data)
 {
-	static const char sql[] = "CREATE ROLE app LOGIN REPLICATION;\n"
+	static const char sql[] = "CREATE ROLE " CLIENT_ROLE " LOGIN REPLICATION;\n"
 				  "CREATE ROLE " CONTROL_ROLE " LOGIN;\n"
 				  "GRANT pg_monitor, pg_signal_backend TO " CONTROL_ROLE ";\n"
-				  "CREATE DATABASE app OWNER app;\n";
+				  "CREATE DATABASE " CLIENT_ROLE " OWNER " CLIENT_ROLE ";\n";
 
 	return initdb(p, data) && run_single(p, data, "postgres", sql);
 }
@@ -171,7 +171,7 @@ static bool set_secrets(const Program *p, const char *data, const ServerOrder *o
 	random_bytes(salt, sizeof(salt));
 	scram_secret(control, order->control_password, salt, SCRAM_ITERATIONS);
 	snprintf(sql, sizeof(sql),
-		 "ALTER ROLE app PASSWORD '%s';\n"
+		 "ALTER ROLE " CLIENT_ROLE " PASSWORD '%s';\n"
 		 "ALTER ROLE " CONTROL_ROLE " PASSWORD '%s';\n",
 		 order->verifier, control);
 	return run_single(p, data, "postgres", sql);
