@@ -1,10 +1,14 @@
 /*
  * A connection to a PostgreSQL server that never blocks the loop: libpq, driven
  * by events, one question at a time.
+ *
+ * What libpq does is what a PgTarget says: nothing in the user's home counts, and
+ * nothing in the environment once pgconn_forget_environment() was called.
  */
 #ifndef SYS_PGCONN_H
 #define SYS_PGCONN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "sys/loop.h"
@@ -12,14 +16,27 @@
 typedef struct PgConn PgConn;
 typedef struct PgRows PgRows;
 
+/* Texts for which a default is given may be NULL or empty. */
 typedef struct PgTarget {
-	const char *host; /* a name, an address or the folder of a Unix socket */
+	const char *host;     /* a name, an address or the folder of a Unix socket */
+	const char *hostaddr; /* where a name leads; else it is looked up, which blocks */
 	int port;
 	const char *user, *password, *dbname;
+	const char *sslmode;          /* libpq's words; else "disable" */
+	const char *sslrootcert;      /* whom to trust; else nobody: sslmode must not verify */
+	const char *sslcert, *sslkey; /* who we are; else we do not say */
+	const char *options;          /* "-c search_path=pg_catalog"; else none */
+	const char *application_name; /* else "reveille" */
 } PgTarget;
 
 /* Exactly one of rows and error is given; rows are borrowed until the callback returns. */
 typedef void (*PgAnswer)(void *arg, const PgRows *rows, const char *error);
+
+/*
+ * Takes libpq's settings (PGOPTIONS, PGSERVICE, PGSSLMODE, …) out of the environment,
+ * since many of them cannot be overridden.  For main(), before there are threads.
+ */
+void pgconn_forget_environment(void);
 
 /* Connects when first asked something. The texts of the target are copied. */
 PgConn *pgconn_new(Loop *loop, const PgTarget *target, PgAnswer on_answer, void *arg);
@@ -30,6 +47,9 @@ PgConn *pgconn_new(Loop *loop, const PgTarget *target, PgAnswer on_answer, void 
  */
 void pgconn_ask(PgConn *c, const char *sql, int64_t timeout_ms);
 
+/* The same with a value for $1, which travels beside the statement and never becomes part of it. */
+void pgconn_ask_with(PgConn *c, const char *sql, const char *param, int64_t timeout_ms);
+
 /* Silence from here on; allowed from within on_answer(). */
 void pgconn_free(PgConn *c);
 
@@ -38,5 +58,8 @@ int pg_rows_count(const PgRows *rows);
 /* As PostgreSQL writes it; "" for NULL. */
 const char *pg_rows_text(const PgRows *rows, int row, int column);
 int64_t pg_rows_int(const PgRows *rows, int row, int column);
+
+/* Also true of a column that is not there. */
+bool pg_rows_is_null(const PgRows *rows, int row, int column);
 
 #endif

@@ -18,6 +18,7 @@
 #include "supervisor/supervisor.h"
 #include "sys/address.h"
 #include "sys/file.h"
+#include "sys/pgconn.h"
 #include "sys/title.h"
 
 #define OVERRIDES_MAX 64
@@ -222,6 +223,7 @@ int main(int argc, char **argv)
 	Fault why;
 
 	argv = title_init(argv);
+	pgconn_forget_environment();
 	read_options(&o, argc, argv);
 	if (o.verbose > 0)
 		add_override(&o, "command line", o.verbose == 1 ? "verbose=1" : "verbose=2");

@@ -3,9 +3,11 @@
 #include <assert.h>
 #include <event2/event.h>
 #include <libpq-fe.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -16,11 +18,45 @@ static const PGresult *result_of(const PgRows *rows)
 	return (const PGresult *)rows;
 }
 
+/* No file can have this name. Where libpq is told of no file, it takes one from the user's home. */
+#define NOWHERE "/dev/null/nowhere"
+
+#define FIXED SIZE_MAX
+
+/*
+ * What libpq is told besides the port.  It takes an empty text for "not given", so
+ * what must not be its own default has another value.
+ */
+static const struct {
+	const char *keyword;
+	size_t member; /* of a PgTarget, or FIXED */
+	const char *otherwise;
+} parameters[] = {
+	{"host", offsetof(PgTarget, host), ""},
+	{"hostaddr", offsetof(PgTarget, hostaddr), ""},
+	{"user", offsetof(PgTarget, user), ""},
+	{"password", offsetof(PgTarget, password), ""},
+	{"dbname", offsetof(PgTarget, dbname), ""},
+	{"sslmode", offsetof(PgTarget, sslmode), "disable"},
+	{"sslrootcert", offsetof(PgTarget, sslrootcert), NOWHERE},
+	{"sslcert", offsetof(PgTarget, sslcert), NOWHERE},
+	{"sslkey", offsetof(PgTarget, sslkey), NOWHERE},
+	{"options", offsetof(PgTarget, options), ""},
+	{"application_name", offsetof(PgTarget, application_name), "reveille"},
+	{"passfile", FIXED, NOWHERE},
+	{"sslcrl", FIXED, NOWHERE},
+	{"gssencmode", FIXED, "disable"},
+};
+
+#define N_PARAMETERS (sizeof(parameters) / sizeof(parameters[0]))
+
 struct PgConn {
 	Loop *loop;
 	PGconn *pq;
-	char host[256], port[8], user[64], password[128], dbname[64];
-	char *sql; /* what is being asked, or NULL */
+	char port[8];
+	char *values[N_PARAMETERS];
+	char *sql;   /* what is being asked, or NULL */
+	char *param; /* of it, or NULL */
 	struct event io;
 	bool io_set;
 	Timer deadline;
@@ -54,7 +90,8 @@ static void answer(PgConn *c, const PGresult *rows, const char *error)
 
 	stop_waiting(c);
 	free(c->sql);
-	c->sql = NULL;
+	free(c->param);
+	c->sql = c->param = NULL;
 	if (error) {
 		text_copy(text, sizeof(text), error);
 		text[strcspn(text, "\n")] = 0;
@@ -62,9 +99,18 @@ static void answer(PgConn *c, const PGresult *rows, const char *error)
 	c->on_answer(c->arg, (const PgRows *)rows, error ? text : NULL);
 }
 
+static bool send_to_libpq(PgConn *c)
+{
+	const char *values[] = {c->param};
+
+	if (!c->param)
+		return PQsendQuery(c->pq, c->sql);
+	return PQsendQueryParams(c->pq, c->sql, 1, NULL, values, NULL, NULL, 0);
+}
+
 static void send_question(PgConn *c)
 {
-	if (!PQsendQuery(c->pq, c->sql)) {
+	if (!send_to_libpq(c)) {
 		answer(c, NULL, PQerrorMessage(c->pq));
 		return;
 	}
@@ -136,37 +182,63 @@ static void on_deadline(void *arg)
 	answer(arg, NULL, "no answer in time");
 }
 
+void pgconn_forget_environment(void)
+{
+	char **kept = environ;
+
+	for (char **entry = environ; *entry; entry++) {
+		if (!text_starts(*entry, "PG"))
+			*kept++ = *entry;
+	}
+	*kept = NULL;
+}
+
+static const char *value_of(const PgTarget *target, size_t i)
+{
+	const char *given = NULL;
+
+	if (parameters[i].member != FIXED)
+		given = *(const char *const *)((const char *)target + parameters[i].member);
+	return given && *given ? given : parameters[i].otherwise;
+}
+
 PgConn *pgconn_new(Loop *loop, const PgTarget *target, PgAnswer on_answer, void *arg)
 {
 	PgConn *c = NEW(PgConn);
 
 	c->loop = loop;
-	text_copy(c->host, sizeof(c->host), target->host);
 	snprintf(c->port, sizeof(c->port), "%d", target->port);
-	text_copy(c->user, sizeof(c->user), target->user);
-	text_copy(c->password, sizeof(c->password), target->password);
-	text_copy(c->dbname, sizeof(c->dbname), target->dbname);
+	for (size_t i = 0; i < N_PARAMETERS; i++)
+		c->values[i] = mem_text(value_of(target, i));
 	timer_init(&c->deadline, loop, on_deadline, c);
 	c->on_answer = on_answer;
 	c->arg = arg;
 	return c;
 }
 
-static void begin(PgConn *c)
+/* Without this a server's words would be on our standard error. */
+static void on_notice(void *arg, const PGresult *notice)
 {
-	const char *names[] = {"host",   "port",    "user",       "password",
-			       "dbname", "sslmode", "gssencmode", "application_name",
-			       NULL};
-	const char *values[] = {c->host,   c->port,   c->user,    c->password, c->dbname,
-				"disable", "disable", "reveille", NULL};
-
-	c->pq = PQconnectStartParams(names, values, 0);
+	(void)arg, (void)notice;
 }
 
-void pgconn_ask(PgConn *c, const char *sql, int64_t timeout_ms)
+static void begin(PgConn *c)
+{
+	const char *names[N_PARAMETERS + 2] = {"port"}, *values[N_PARAMETERS + 2] = {c->port};
+
+	for (size_t i = 0; i < N_PARAMETERS; i++) {
+		names[i + 1] = parameters[i].keyword;
+		values[i + 1] = c->values[i];
+	}
+	c->pq = PQconnectStartParams(names, values, 0);
+	PQsetNoticeReceiver(c->pq, on_notice, NULL);
+}
+
+static void ask(PgConn *c, const char *sql, const char *param, int64_t timeout_ms)
 {
 	assert(!c->sql);
 	c->sql = mem_text(sql);
+	c->param = param ? mem_text(param) : NULL;
 	timer_arm(&c->deadline, timeout_ms);
 	if (c->pq) {
 		send_question(c);
@@ -180,13 +252,33 @@ void pgconn_ask(PgConn *c, const char *sql, int64_t timeout_ms)
 		wait_for(c, EV_WRITE);
 }
 
+void pgconn_ask(PgConn *c, const char *sql, int64_t timeout_ms)
+{
+	ask(c, sql, NULL, timeout_ms);
+}
+
+void pgconn_ask_with(PgConn *c, const char *sql, const char *param, int64_t timeout_ms)
+{
+	ask(c, sql, param, timeout_ms);
+}
+
+/* One of them is a password. */
+static void free_values(PgConn *c)
+{
+	for (size_t i = 0; i < N_PARAMETERS; i++) {
+		explicit_bzero(c->values[i], strlen(c->values[i]));
+		free(c->values[i]);
+	}
+}
+
 static void free_conn(void *object)
 {
 	PgConn *c = object;
 
 	PQfinish(c->pq);
-	explicit_bzero(c->password, sizeof(c->password));
+	free_values(c);
 	free(c->sql);
+	free(c->param);
 	free(c);
 }
 
@@ -209,4 +301,9 @@ const char *pg_rows_text(const PgRows *rows, int row, int column)
 int64_t pg_rows_int(const PgRows *rows, int row, int column)
 {
 	return strtoll(pg_rows_text(rows, row, column), NULL, 10);
+}
+
+bool pg_rows_is_null(const PgRows *rows, int row, int column)
+{
+	return PQgetisnull(result_of(rows), row, column);
 }

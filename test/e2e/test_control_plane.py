@@ -595,6 +595,19 @@ def test_idle_clients_do_not_keep_a_compute_awake(build):
                control.get("/api/v1/compute/db/operations").body["operations"])
 
 
+def test_what_libpq_reads_from_the_environment_is_none_of_ours(build, monkeypatch):
+    with monkeypatch.context() as environment:
+        environment.setenv("PGSERVICE", "nowhere")
+        environment.setenv("PGHOSTADDR", "192.0.2.1")
+        environment.setenv("PGSSLMODE", "verify-full")
+        control = build()
+    compute = control.compute(project=control.project(idle_timeout=1))
+    control.woken()
+    with control.connect(compute) as conn:      # so that the server has to be asked
+        assert conn.execute("select 1").fetchone() == (1,)
+        control.wait_for_state("suspended")
+
+
 def test_replication_keeps_a_compute_awake(build):
     control = build(idle_timeout="1")
     compute = control.compute()
