@@ -182,14 +182,20 @@ static void on_deadline(void *arg)
 	answer(arg, NULL, "no answer in time");
 }
 
+/* What is taken out moves behind the end: whoever allocated it may still find it there. */
 void pgconn_forget_environment(void)
 {
-	char **kept = environ;
+	char **kept = environ, **entry;
 
-	for (char **entry = environ; *entry; entry++) {
-		if (!text_starts(*entry, "PG"))
-			*kept++ = *entry;
+	for (entry = environ; *entry; entry++) {
+		char *text = *entry;
+
+		if (text_starts(text, "PG"))
+			continue;
+		*entry = *kept;
+		*kept++ = text;
 	}
+	*entry = *kept;
 	*kept = NULL;
 }
 
