@@ -130,8 +130,9 @@ def test_nobody_learns_a_secret_without_a_token(control):
 def test_asking_wakes_changes_and_writes_nothing(control):
     def world():
         files = [f"{control.folder}/control.db{end}" for end in ("", "-wal")]
-        return (control.api("GET", "/api/v1/compute/db"),
-                control.api("GET", "/api/v1/compute/db/operations"),
+        compute = control.api("GET", "/api/v1/compute/db")[1]
+        del compute["last_activity"]    # told by two clocks, which differ in the last digit
+        return (compute, control.api("GET", "/api/v1/compute/db/operations"),
                 [(os.stat(f).st_size, os.stat(f).st_mtime_ns) for f in files])
 
     make_compute(control)
@@ -141,7 +142,7 @@ def test_asking_wakes_changes_and_writes_nothing(control):
             for _ in range(50):
                 ask(control, name, role)
     assert world() == before
-    assert before[0][1]["state"] == "suspended"
+    assert before[0]["state"] == "suspended"
     assert "SCRAM" not in control.log()
 
 
