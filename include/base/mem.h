@@ -19,6 +19,9 @@ void *mem_grow(void *old, size_t size) __attribute__((returns_nonnull));
 /* A copy of the text; free() it. */
 char *mem_text(const char *text) __attribute__((malloc, returns_nonnull));
 
+/* Frees a text that holds secrets, and leaves nothing of it; NULL is harmless. */
+void mem_wipe_text(char *text);
+
 #define NEW(Type) ((Type *)mem_new(1, sizeof(Type)))
 
 #endif

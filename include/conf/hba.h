@@ -35,7 +35,9 @@ typedef struct HbaRequest {
 	bool client_cert; /* one was shown and checked */
 	bool replication; /* physical (replication=true); replication=database asks for a database
 			   */
-	const char *database, *user;
+	const char *database; /* as the client asked for it: the compute or entry */
+	const char *detailed; /* "compute/database", or NULL */
+	const char *user;
 } HbaRequest;
 
 /*

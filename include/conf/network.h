@@ -10,6 +10,7 @@
 #define CONF_NETWORK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/fault.h"
@@ -34,6 +35,12 @@ typedef struct NetworkList {
 
 /* Reads an address without a port; false if it is none. */
 bool client_address_parse(ClientAddress *out, const char *text);
+
+/* "10.0.0.1:5432", "[::1]:5432" or "unix". */
+void client_address_print(const ClientAddress *a, char *out, size_t size);
+
+/* The same without the port and brackets. */
+void client_address_print_ip(const ClientAddress *a, char *out, size_t size);
 
 /* Takes an IPv4 address out of IPv6's clothes; leaves all others as they are. */
 void client_address_unmap(ClientAddress *a);

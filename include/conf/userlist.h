@@ -25,6 +25,10 @@ Userlist *userlist_parse(const char *file, const char *text, Fault *why);
  */
 const char *userlist_find(const Userlist *l, const char *user);
 
+/* Calls each() with every user. */
+void userlist_each(const Userlist *l, void (*each)(void *arg, const char *user, const char *secret),
+		   void *arg);
+
 /* Wipes the secrets; NULL is allowed. */
 void userlist_free(Userlist *l);
 

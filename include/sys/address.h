@@ -28,7 +28,16 @@ bool address_split(const char *text, char *host, size_t host_size, int *port);
 /* A literal IP address or a Unix path needs no resolver; false if it is a name. */
 bool address_of_literal(Address *out, const char *host, int port);
 
+/* The IP's bytes in network order and the port; returns 4, 6, or 0 for anything else. */
+int address_bytes(const Address *a, uint8_t bytes[16], uint16_t *port);
+
+/* Whether it leads nowhere but to this machine: a Unix socket, or loopback. */
+bool address_is_local(const Address *a);
+
 /* "10.0.0.1:5432", "[::1]:5432", "unix:/path" or "unix". */
 void address_print(const Address *a, char *out, size_t size);
+
+/* The address of the own end of a socket; of size 0 if it has none. */
+void address_of_own_end(Address *out, int fd);
 
 #endif

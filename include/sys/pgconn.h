@@ -55,7 +55,7 @@ void pgconn_free(PgConn *c);
 
 int pg_rows_count(const PgRows *rows);
 
-/* As PostgreSQL writes it; "" for NULL. */
+/* As PostgreSQL writes it; "" for NULL, and for a column that there is not. */
 const char *pg_rows_text(const PgRows *rows, int row, int column);
 int64_t pg_rows_int(const PgRows *rows, int row, int column);
 

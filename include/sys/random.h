@@ -11,6 +11,10 @@ void random_bytes(void *out, size_t n);
 /* n random bytes as 2n hexadecimal digits and a zero. */
 void random_hex(char *out, size_t n);
 
+/* n characters of which each has six bits of chance, without comma or quote, and a zero; n <= 64.
+ */
+void random_printable(char *out, size_t n);
+
 /* Uniform in [0, below); below > 0.. */
 uint32_t random_below(uint32_t below);
 

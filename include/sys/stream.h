@@ -4,7 +4,7 @@
  * It is read with a persistent, level-triggered event and written at once, so
  * that a request that comes and goes costs one receive and one send and nothing
  * else.  Only what the kernel would not take is kept, and only then is the event
- * for writing there.  Encryption will be a layer in here; nobody above will know.
+ * for writing there.  TLS is a layer in here: who receives and sends need not know.
  */
 #ifndef SYS_STREAM_H
 #define SYS_STREAM_H
@@ -14,17 +14,21 @@
 
 #include "base/buf.h"
 #include "sys/loop.h"
+#include "sys/tls.h"
 
 typedef enum StreamEvent {
 	STREAM_READABLE, /* there are bytes, or the end of them */
 	STREAM_DRAINED,  /* all that was kept is sent */
-	STREAM_BROKEN,   /* what was kept can no longer be sent */
+	STREAM_BROKEN,   /* what was kept can no longer be sent, or TLS failed */
+	STREAM_SECURED,  /* the TLS handshake is done */
 } StreamEvent;
 
 typedef struct Stream {
 	int fd; /* -1 when closed */
 	bool reading, writing;
-	Buf out; /* accepted for sending, not taken by the kernel yet */
+	bool shaking_hands; /* the TLS handshake is under way: nobody reads or sends */
+	Tls *tls;           /* NULL: plain */
+	Buf out;            /* accepted for sending, not taken by the kernel yet */
 	struct event read, write;
 	void (*on_event)(void *arg, StreamEvent what);
 	void *arg;
@@ -38,6 +42,16 @@ typedef struct KeepAlive {
 /* Takes the descriptor over, which must not block. Does not read until told to. */
 void stream_open(Stream *s, Loop *loop, int fd, void (*on_event)(void *arg, StreamEvent what),
 		 void *arg);
+
+/* From now on somebody else hears of events. */
+void stream_hear(Stream *s, void (*on_event)(void *arg, StreamEvent what), void *arg);
+
+/*
+ * Begins the TLS handshake; `early` was received already and belongs to it.  It
+ * ends with STREAM_SECURED, or with STREAM_BROKEN and the reason in tls_why().
+ * The stream owns the Tls from now on; reading is on while it lasts and after it.
+ */
+void stream_secure(Stream *s, Tls *tls, Span early);
 
 /* TCP_NODELAY and keepalive; nothing on a Unix socket. */
 void stream_tune(Stream *s, const KeepAlive *keep);
@@ -59,6 +73,12 @@ bool stream_send(Stream *s, Span bytes);
 
 /* No more will be sent: a FIN, behind what was sent already. */
 void stream_end(Stream *s);
+
+/* Whether something is kept that the kernel would not take; STREAM_DRAINED will come. */
+static inline bool stream_is_blocked(const Stream *s)
+{
+	return s->writing;
+}
 
 static inline bool stream_is_open(const Stream *s)
 {

@@ -27,3 +27,10 @@ char *mem_text(const char *text)
 {
 	return or_die(strdup(text), strlen(text) + 1);
 }
+
+void mem_wipe_text(char *text)
+{
+	if (text)
+		explicit_bzero(text, strlen(text));
+	free(text);
+}

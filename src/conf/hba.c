@@ -287,7 +287,7 @@ static bool fits_database(const Names *names, const HbaRequest *q)
 {
 	if (q->replication)
 		return names->replication;
-	return has_name(names, q->database) ||
+	return has_name(names, q->database) || (q->detailed && has_name(names, q->detailed)) ||
 	       (names->sameuser && strcmp(q->database, q->user) == 0);
 }
 

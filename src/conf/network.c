@@ -22,6 +22,24 @@ void client_address_unmap(ClientAddress *a)
 	memset(a->bytes + 4, 0, sizeof(a->bytes) - 4);
 }
 
+void client_address_print_ip(const ClientAddress *a, char *out, size_t size)
+{
+	if (a->family == 0 ||
+	    !inet_ntop(a->family == 4 ? AF_INET : AF_INET6, a->bytes, out, (socklen_t)size))
+		snprintf(out, size, "unix");
+}
+
+void client_address_print(const ClientAddress *a, char *out, size_t size)
+{
+	char ip[INET6_ADDRSTRLEN];
+
+	client_address_print_ip(a, ip, sizeof(ip));
+	if (a->family == 0)
+		snprintf(out, size, "%s", ip);
+	else
+		snprintf(out, size, a->family == 4 ? "%s:%d" : "[%s]:%d", ip, a->port);
+}
+
 /* As it is written, mapped or not. */
 static bool read_address(ClientAddress *out, const char *text)
 {

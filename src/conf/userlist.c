@@ -110,6 +110,13 @@ const char *userlist_find(const Userlist *l, const char *user)
 	return u ? u->secret : NULL;
 }
 
+void userlist_each(const Userlist *l, void (*each)(void *arg, const char *user, const char *secret),
+		   void *arg)
+{
+	for (const User *u = l->users; u; u = u->hh.next)
+		each(arg, u->name, u->secret);
+}
+
 void userlist_free(Userlist *l)
 {
 	User *u, *next;

@@ -1,11 +1,14 @@
 #include "whole.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/text.h"
 #include "conf/tls.h"
+
+#define DEFAULT_URL "http://127.0.0.1:8081"
 
 static bool wrong(Fault *why, const char *sentence)
 {
@@ -91,17 +94,30 @@ static bool take_domains(Config *conf, Fault *why)
 
 static bool take_ignored(Config *conf, Fault *why)
 {
-	(void)why;
 	conf->ignore_parameters =
 		split(&conf->reveille.ignore_startup_parameters, &conf->n_ignore_parameters);
+	for (int i = 0; i < conf->n_ignore_parameters; i++) {
+		const char *name = conf->ignore_parameters[i];
+
+		if (strcmp(name, "user") == 0 || strcmp(name, "database") == 0)
+			return fault_set(why, FAULT_BAD_SETTING,
+					 "ignore_startup_parameters cannot have %s: no client "
+					 "could log in without",
+					 name);
+	}
 	return true;
 }
 
-static bool trim_url(Config *conf, Fault *why)
+/* Unless it is said otherwise, the control plane is the one of this process tree. */
+static bool find_url(Config *conf, Fault *why)
 {
 	char *url = conf->wake.control_plane_url.s;
 
 	(void)why;
+	if (conf->has_control && strcmp(url, DEFAULT_URL) == 0 &&
+	    !strchr("/@", *conf->control.listen.s))
+		snprintf(url, sizeof(conf->wake.control_plane_url.s), "http://%.1000s",
+			 conf->control.listen.s);
 	while (*url && url[strlen(url) - 1] == '/')
 		url[strlen(url) - 1] = 0;
 	return true;
@@ -257,7 +273,7 @@ static const struct Check {
 	bool (*check)(Config *conf, Fault *why);
 } checks[] = {
 #define BLAMES(setting) offsetof(Config, setting)
-	{BLAMES(wake.control_plane_url), trim_url},
+	{BLAMES(wake.control_plane_url), find_url},
 	{BLAMES(wake.provider), check_provider},
 	{BLAMES(control.store), check_store},
 	{BLAMES(reveille.route_separator), check_separator},

@@ -72,6 +72,41 @@ bool address_of_literal(Address *out, const char *host, int port)
 	return false;
 }
 
+int address_bytes(const Address *a, uint8_t bytes[16], uint16_t *port)
+{
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&a->at.storage;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&a->at.storage;
+
+	switch (a->at.any.sa_family) {
+	case AF_INET:
+		memcpy(bytes, &v4->sin_addr, 4);
+		*port = ntohs(v4->sin_port);
+		return 4;
+	case AF_INET6:
+		memcpy(bytes, &v6->sin6_addr, 16);
+		*port = ntohs(v6->sin6_port);
+		return 6;
+	default:
+		return 0;
+	}
+}
+
+bool address_is_local(const Address *a)
+{
+	static const uint8_t loopback6[16] = {[15] = 1};
+	uint8_t bytes[16];
+	uint16_t port;
+
+	switch (address_bytes(a, bytes, &port)) {
+	case 4:
+		return bytes[0] == 127;
+	case 6:
+		return memcmp(bytes, loopback6, sizeof(bytes)) == 0;
+	default:
+		return a->at.any.sa_family == AF_UNIX;
+	}
+}
+
 static void print_unix(const Address *a, char *out, size_t size)
 {
 	const char *path = a->at.un.sun_path;
@@ -106,4 +141,11 @@ void address_print(const Address *a, char *out, size_t size)
 	default:
 		snprintf(out, size, "unknown");
 	}
+}
+
+void address_of_own_end(Address *out, int fd)
+{
+	*out = (Address){.size = sizeof(out->at)};
+	if (getsockname(fd, &out->at.any, &out->size) == -1)
+		out->size = 0;
 }

@@ -301,7 +301,9 @@ int pg_rows_count(const PgRows *rows)
 
 const char *pg_rows_text(const PgRows *rows, int row, int column)
 {
-	return PQgetvalue(result_of(rows), row, column);
+	const char *text = PQgetvalue(result_of(rows), row, column);
+
+	return text ? text : "";
 }
 
 int64_t pg_rows_int(const PgRows *rows, int row, int column)

@@ -1,5 +1,6 @@
 #include "sys/random.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
@@ -33,6 +34,19 @@ void random_hex(char *out, size_t n)
 		out[2 * i + 1] = digits[byte & 15];
 	}
 	out[2 * n] = 0;
+}
+
+void random_printable(char *out, size_t n)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	uint8_t bytes[64];
+
+	assert(n <= sizeof(bytes));
+	random_bytes(bytes, n);
+	for (size_t i = 0; i < n; i++)
+		out[i] = digits[bytes[i] & 63];
+	out[n] = 0;
 }
 
 uint32_t random_below(uint32_t below)
