@@ -26,6 +26,7 @@
 
 #define ROUTE_NAME_SIZE    64
 #define ROUTE_ADDRESS_SIZE 272
+#define ROUTE_SERVER_SIZE  256
 #define ROUTE_WORKERS      64
 #define ROUTE_TURN_BITS    24
 
@@ -43,8 +44,10 @@ typedef enum WakeDepth { DEPTH_NONE, DEPTH_WARM, DEPTH_FROZEN, DEPTH_COLD } Wake
 
 typedef struct RouteAnswer {
 	char name[ROUTE_NAME_SIZE];
-	char address[ROUTE_ADDRESS_SIZE]; /* "host:port" or the path of a Unix socket */
-	int64_t learnt_ms;                /* when, on the machine's monotonic clock */
+	char address[ROUTE_ADDRESS_SIZE];    /* "host:port" or the path of a Unix socket */
+	char server_name[ROUTE_SERVER_SIZE]; /* it has TLS, with a certificate for this name; or ""
+					      */
+	int64_t learnt_ms;                   /* when, on the machine's monotonic clock */
 	uint64_t generation;
 	WakeDepth depth;
 	Fault fault; /* if FAILED */

@@ -14,6 +14,7 @@
  *	tallies[]  how many places each limited name has taken (model/tally.h)
  *	tickets    the keys of TLS session tickets; the supervisor writes them
  *	throttles  who failed to log in, and has to wait (model/throttle.h)
+ *	repeats    what the log was told a moment ago (model/repeat.h)
  */
 #ifndef MODEL_SHARED_H
 #define MODEL_SHARED_H
@@ -79,8 +80,8 @@ typedef struct Shared {
 	_Atomic uint64_t tally_word[TALLIES_MAX];
 	SlotHead heads[SLOTS_MAX];
 	Route routes[ROUTES_MAX];
+	Memo buckets[BUCKET_KINDS], throttles, repeats;
 	Tally tallies[TALLIES_MAX];
-	Memo buckets[BUCKET_KINDS], throttles;
 	SlotRow slots[];
 } Shared;
 

@@ -51,6 +51,8 @@ typedef struct SlotInfo {
 	uint32_t client_secret_size; /* of what the client was given, with compute_pid */
 	socklen_t address_size;      /* 0: not connected yet */
 	uint8_t address[128];        /* of the compute: a socket address */
+	char server_name[128];       /* by which the compute was reached, for its certificate */
+	bool tls;                    /* it was reached over TLS */
 	char compute[NAME_SIZE], user[NAME_SIZE], database[NAME_SIZE], application_name[NAME_SIZE];
 	char client[NAME_SIZE];
 } SlotInfo;

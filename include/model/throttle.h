@@ -9,6 +9,7 @@
 #ifndef MODEL_THROTTLE_H
 #define MODEL_THROTTLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,14 @@ int64_t throttle_wait(Shared *sh, const void *key, size_t size, int64_t now_us);
  */
 void throttle_failed(Shared *sh, const void *key, size_t size, int64_t now_us,
 		     const ThrottleRule *rule);
+
+/*
+ * As throttle_wait(), for one who is about to try: if he may, and there were
+ * failures before, his try counts as one (*charged) until throttle_passed(), so
+ * that many who come at once have one try between them.
+ */
+int64_t throttle_enter(Shared *sh, const void *key, size_t size, int64_t now_us,
+		       const ThrottleRule *rule, bool *charged);
 
 /* A login was good, so earlier failures are forgotten. */
 void throttle_passed(Shared *sh, const void *key, size_t size);

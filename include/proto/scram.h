@@ -58,6 +58,9 @@ void scram_secret_of_keys(ScramSecret *out, const ScramKeys *keys, const uint8_t
  */
 void scram_secret_mock(ScramSecret *out, const uint8_t key[SCRAM_KEY_SIZE], const char *user);
 
+/* The key for it, out of whatever stays the same for as long as users do. */
+void scram_mock_key(uint8_t key[SCRAM_KEY_SIZE], Span seed);
+
 /*
  * From a password to keys, in slices, so that one tenant's iterations do not
  * hold up a whole loop.  An iteration costs about 0.2 µs where the processor

@@ -20,6 +20,7 @@
 #include "sys/file.h"
 #include "sys/pgconn.h"
 #include "sys/title.h"
+#include "sys/user.h"
 
 #define OVERRIDES_MAX 64
 
@@ -213,6 +214,24 @@ static int daemonize(const Config *conf)
 	return ready[1];
 }
 
+/* The files are tried as the user who will read them, if there is such a user here. */
+static int check(const Options *o, const Config *conf, char *text)
+{
+	Access *access;
+	Fault why;
+
+	if (!user_become(conf->reveille.user.s, &why))
+		fprintf(stderr, "reveille: %s; trying the files as root\n", why.detail);
+	access = access_load(conf, NULL, &why);
+	if (!access)
+		fail(why.detail);
+	access_release(access);
+	printf("%s: the configuration is good\n", o->file);
+	conf_release(conf);
+	free(text);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static Options o; /* not on the stack: what it points to is kept to the end */
@@ -232,12 +251,8 @@ int main(int argc, char **argv)
 	conf = conf_parse(o.file, text, o.overrides, o.n_overrides, &why);
 	if (!conf)
 		fail(why.detail);
-	if (o.check) {
-		printf("%s: the configuration is good\n", o.file);
-		conf_release(conf);
-		free(text);
-		return 0;
-	}
+	if (o.check)
+		return check(&o, conf, text);
 	check_user(conf);
 	setup = (SupervisorSetup){.file = o.file,
 				  .text = text,

@@ -60,6 +60,27 @@ void throttle_failed(Shared *sh, const void *key, size_t size, int64_t now_us,
 	} while (!atomic_compare_exchange_weak(at, &old, next));
 }
 
+int64_t throttle_enter(Shared *sh, const void *key, size_t size, int64_t now_us,
+		       const ThrottleRule *rule, bool *charged)
+{
+	_Atomic int64_t *at = memo_find(&sh->throttles, memo_tag(sh->hash_key, key, size));
+	int64_t now_ms = (now_us + 999) / 1000, old = at ? atomic_load(at) : 0, next;
+
+	*charged = false;
+	do {
+		int failures = failures_of(old);
+
+		if (failures == 0 || is_long_past(old, now_ms, rule))
+			return 0;
+		if (until_ms_of(old) > now_ms)
+			return until_ms_of(old) * 1000 - now_us;
+		failures += failures < FAILURES_MAX;
+		next = pack(now_ms + pause_ms(failures, rule), failures);
+	} while (!atomic_compare_exchange_weak(at, &old, next));
+	*charged = true;
+	return 0;
+}
+
 /* Should the row be another key's by now, that one is lucky. */
 void throttle_passed(Shared *sh, const void *key, size_t size)
 {

@@ -5,6 +5,7 @@
 #include "scram_message.h"
 
 #include <assert.h>
+#include <openssl/evp.h>
 
 #define SCHEME          "SCRAM-SHA-256$"
 #define MOCK_SALT_SIZE  16 /* PostgreSQL's own */
@@ -67,4 +68,11 @@ void scram_secret_mock(ScramSecret *out, const uint8_t key[SCRAM_KEY_SIZE], cons
 	memcpy(out->server_key, out->stored_key, SCRAM_KEY_SIZE);
 	scram_hmac(salt, out->stored_key, span_of_text("Salt"));
 	memcpy(out->salt, salt, MOCK_SALT_SIZE);
+}
+
+void scram_mock_key(uint8_t key[SCRAM_KEY_SIZE], Span seed)
+{
+	unsigned int n;
+
+	EVP_Digest(seed.at, seed.n, key, &n, EVP_sha256(), NULL);
 }

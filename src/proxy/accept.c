@@ -13,8 +13,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include "model/repeat.h"
+#include "sys/clock.h"
 #include "sys/log.h"
 
 #define LOOK_AGAIN_MS 500 /* a closed door is looked at again, should a nudge be lost */
@@ -129,22 +132,63 @@ static int open_reserve(void)
 	return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+/* There is one line, and then silence for a while, however many are concerned. */
+static void say(Worker *w, const char *what)
+{
+	int64_t ms = conf_ms(w->conf->reveille.log_dedup_interval);
+	int repeats = ms > 0 ? repeat_say(w->shared, what, strlen(what), clock_ms(), ms) : 0;
+
+	if (repeats != REPEAT_SILENT)
+		log_error("%s: sessions=%u strangers=%u repeats=%d; raise LimitNOFILE", what,
+			  w->n_sessions, w->n_strangers, repeats);
+}
+
+/* Who has not proved who he is for longest makes room for those who come. */
+static bool end_a_stranger(Worker *w)
+{
+	Session *s = TAILQ_FIRST(&w->strangers);
+
+	if (s)
+		session_hung_up(s);
+	return s;
+}
+
+/* Of the descriptors half are for those who are known: each needs one for its compute, too. */
+static uint32_t room_for_strangers(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur / 2 > UINT32_MAX)
+		return UINT32_MAX;
+	return (uint32_t)(limit.rlim_cur / 2);
+}
+
 /*
- * No descriptor is left: with the reserve one connection is taken and closed, so
- * that its client knows, and accepting rests for a moment.
+ * No descriptor is left.  If nobody can make room, one connection is taken with
+ * the reserve and closed, so that its client knows, and accepting rests a moment.
  */
 static void shed(Worker *w, int listener)
 {
 	int fd;
 
-	log_error("no descriptors are left, refusing a connection: sessions=%u; raise LimitNOFILE",
-		  w->n_sessions);
+	say(w, "no descriptors are left, ending connections that have not logged in");
+	if (end_a_stranger(w))
+		return;
 	close(w->door.reserve);
 	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	if (fd != -1)
 		close(fd);
 	w->door.reserve = open_reserve();
 	close_door(w, EXHAUSTED_MS);
+}
+
+static void let_in(Worker *w, int fd, const Address *from)
+{
+	session_begin(w, fd, from);
+	if (w->n_strangers <= w->strangers_max)
+		return;
+	say(w, "too many connections have not logged in, ending the oldest");
+	end_a_stranger(w);
 }
 
 /* One connection a turn: the loop comes back for the next without asking in vain. */
@@ -158,7 +202,7 @@ static void on_knock(void *arg)
 		return;
 	fd = accept4(l->fd, &from.at.any, &from.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd != -1)
-		session_begin(l->worker, fd, &from);
+		let_in(l->worker, fd, &from);
 	else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
 		shed(l->worker, l->fd);
 	else if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
@@ -175,6 +219,7 @@ void door_init(Worker *w)
 {
 	w->door.n = w->setup->listeners->n;
 	w->door.reserve = open_reserve();
+	w->strangers_max = room_for_strangers();
 	timer_init(&w->door.reopen, w->loop, on_reopen, w);
 	for (int i = 0; i < w->door.n; i++) {
 		Listener *l = &w->door.listeners[i];

@@ -13,12 +13,21 @@
 
 typedef struct Canceller Canceller;
 
+/* Whom to tell, and which of its sessions is meant. */
+typedef struct CancelTarget {
+	CancelKey key;
+	Address to; /* size 0: server_name is looked up */
+	char server_name[128];
+	int port;
+	bool tls; /* it was reached over TLS before */
+} CancelTarget;
+
 /*
- * Sends a cancel with that key to that address; calls on_done, if it is not NULL,
- * when the compute has closed the connection, or it failed, or the time is over.
+ * Sends a cancel; calls on_done, if it is not NULL, when the server has closed
+ * the connection, or it failed, or cancel_wait_timeout is over.
  */
-Canceller *cancel_send(Worker *w, const CancelKey *key, const Address *to, int64_t timeout_ms,
-		       void (*on_done)(void *arg), void *arg);
+Canceller *cancel_send(Worker *w, const CancelTarget *target, void (*on_done)(void *arg),
+		       void *arg);
 
 /* on_done will not be called; the cancel goes its way. */
 void cancel_forget(Canceller *c);
@@ -26,7 +35,7 @@ void cancel_forget(Canceller *c);
 /* The client of this session has vanished in the middle of a request: nobody waits for the end. */
 void cancel_abandoned(Session *s);
 
-/* The key and address that a slot has for its compute; false if there is none. */
-bool cancel_target(const SlotInfo *info, CancelKey *key, Address *to);
+/* What a slot has for its compute; false if there is nothing. */
+bool cancel_target(const SlotInfo *info, CancelTarget *target);
 
 #endif

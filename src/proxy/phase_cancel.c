@@ -6,18 +6,31 @@
  * closed on the same beat, so that the time tells nothing.
  */
 #include "base/mem.h"
+#include "base/text.h"
 #include "cancel.h"
+#include "model/bucket.h"
+#include "peers.h"
 #include "phases.h"
 #include "sys/clock.h"
+#include "throttling.h"
 #include "worker.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-#define BEAT_MS 10
+#define BEAT_MS  10
+#define TOLD_MAX 64 /* peers being told, in a worker; beyond it a key counts as wrong */
 
 /* What there is to keep until the end. */
+typedef struct Told {
+	Session *session;
+	Canceller *canceller; /* NULL when the peer has it */
+} Told;
+
 typedef struct Delivery {
 	Canceller *canceller;
+	Told *told; /* peers */
+	int n_told, pending;
 	int64_t since_ms;
 	uint32_t slot; /* being cancelled, or SLOT_NONE */
 	SlotInfo info;
@@ -66,32 +79,103 @@ static bool claim(Session *s, Delivery *d)
 static void deliver(Session *s)
 {
 	Delivery *d = s->work;
-	CancelKey key;
-	Address to;
+	CancelTarget target;
 
 	if (!claim(s, d))
 		return;
 	session_wait(s, false);
-	if (!cancel_target(&d->info, &key, &to)) {
+	if (!cancel_target(&d->info, &target)) {
 		release(s, d);
 		close_on_the_beat(s);
 		return;
 	}
-	d->canceller = cancel_send(s->worker, &key, &to,
-				   conf_ms(s->conf->reveille.cancel_wait_timeout), on_delivered, s);
+	d->canceller = cancel_send(s->worker, &target, on_delivered, s);
+}
+
+static void on_told(void *arg)
+{
+	Told *told = arg;
+	Session *s = told->session;
+	Delivery *d = s->work;
+
+	told->canceller = NULL;
+	s->worker->n_told--;
+	if (--d->pending == 0)
+		close_on_the_beat(s);
+}
+
+static void tell(Session *s, const PeerEntry *peer, const CancelKey *key)
+{
+	Delivery *d = s->work;
+	Told *told = &d->told[d->n_told++];
+	CancelTarget target = {.key = *key, .port = peer->port};
+	char path[sizeof(peer->host) + 32];
+
+	peers_mark(&target.key);
+	text_copy(target.server_name, sizeof(target.server_name), peer->host);
+	snprintf(path, sizeof(path), "%s/.s.PGSQL.%d", peer->host, peer->port);
+	address_of_literal(&target.to, *peer->host == '/' ? path : peer->host, peer->port);
+	told->session = s;
+	told->canceller = cancel_send(s->worker, &target, on_told, told);
+	d->pending++;
+	s->worker->n_told++;
+	stat_add(&s->worker->cell->stats.cancels_forwarded, 1);
+}
+
+/* The session is not one of ours: whose it may be is told, once. */
+static void tell_peers(Session *s, const CancelKey *key)
+{
+	const Config *conf = s->conf;
+	Delivery *d = s->work;
+
+	d->told = mem_new((size_t)conf->n_peers + 1, sizeof(Told));
+	session_deadline(s, conf_ms(conf->reveille.cancel_wait_timeout));
+	for (int i = 0; i < conf->n_peers && s->worker->n_told < TOLD_MAX; i++) {
+		if (peers_concerns(conf, &conf->peers[i], key))
+			tell(s, &conf->peers[i], key);
+	}
+	if (d->pending > 0)
+		return;
+	stat_add(&s->worker->cell->stats.cancels_wrong, 1);
+	close_on_the_beat(s);
+}
+
+/* Who guesses keys is not even looked up; it is told nothing, and on the same beat. */
+static bool is_too_often(Session *s)
+{
+	uint8_t key[CLIENT_KEY_MAX];
+	size_t n = client_key(&s->arrival->from, key);
+
+	if (n == 0 || !bucket_take(s->worker->shared, BUCKET_CLIENT_CANCELS, key, n, clock_us(),
+				   s->conf->reveille.cancel_rate, s->conf->reveille.cancel_burst))
+		return false;
+	stat_add(&s->worker->cell->stats.cancels_limited, 1);
+	return true;
 }
 
 void phase_cancel_enter(Session *s)
 {
-	const CancelKey *said = &s->arrival->hello.cancel;
+	CancelKey *said = &s->arrival->hello.cancel;
 	Delivery *d = NEW(Delivery);
 	Stats *stats = &s->worker->cell->stats;
+	bool was_told;
 
+	session_no_stranger(s);
 	s->work = d;
 	d->since_ms = clock_ms();
 	timer_stop(&s->deadline);
+	d->slot = SLOT_NONE;
+	if (is_too_often(s)) {
+		close_on_the_beat(s);
+		return;
+	}
+	was_told = peers_unmark(said);
 	d->slot =
 		slot_find(s->worker->shared, said->pid, said->secret, said->secret_size, &d->info);
+	if (d->slot == SLOT_NONE && !was_told) {
+		tell_peers(s, said);
+		return;
+	}
 	if (d->slot == SLOT_NONE) {
 		stat_add(&stats->cancels_wrong, 1);
 		close_on_the_beat(s);
@@ -140,6 +224,13 @@ void phase_cancel_leave(Session *s)
 	session_wait(s, false);
 	if (d->canceller)
 		cancel_forget(d->canceller);
+	for (int i = 0; i < d->n_told; i++) {
+		if (!d->told[i].canceller)
+			continue;
+		cancel_forget(d->told[i].canceller);
+		s->worker->n_told--;
+	}
+	free(d->told);
 	release(s, d);
 	free(d);
 	s->work = NULL;

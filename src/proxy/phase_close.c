@@ -7,13 +7,14 @@
  * its side too, or its patience is ours no longer.
  */
 #include "phases.h"
+#include "places.h"
 #include "worker.h"
 
 #define LINGER_MS 2000
 
 static void end_our_side(Session *s)
 {
-	if (buf_size(&s->client.stream.out) == 0)
+	if (!stream_is_blocked(&s->client.stream))
 		stream_end(&s->client.stream);
 }
 
@@ -28,6 +29,7 @@ static void throw_away(Session *s)
 void phase_close_enter(Session *s)
 {
 	stream_close(&s->compute.stream);
+	places_give(s);
 	if (s->client_left) {
 		session_gone(s);
 		return;

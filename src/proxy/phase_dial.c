@@ -11,9 +11,9 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "connect.h"
 #include "phases.h"
 #include "sys/clock.h"
-#include "sys/dial.h"
 #include "sys/log.h"
 #include "wake.h"
 #include "worker.h"
@@ -23,7 +23,7 @@
 
 typedef struct Dialling {
 	Session *session;
-	Dial dial;
+	Connect connect;
 	Lookup *lookup;
 	Timer pause;
 	int hosts_left, host; /* of the entry; a woken compute has one address */
@@ -87,12 +87,22 @@ static void failed(Dialling *d)
 
 static void next_address(Dialling *d)
 {
-	int64_t ms = conf_ms(d->session->conf->reveille.server_connect_timeout);
+	const Session *s = d->session;
+	const Arrival *a = s->arrival;
+	ConnectPlan plan = {.conf = s->conf,
+			    .proto = s->proto,
+			    .server_name = a->compute_host,
+			    .tls_needed = *a->compute_server_name,
+			    .client = &a->from,
+			    .reached = &a->reached,
+			    .timeout_ms = conf_ms(s->conf->reveille.server_connect_timeout)};
 
-	if (d->at < d->n)
-		dial_start(&d->dial, &d->addresses[d->at], ms);
-	else
+	if (d->at == d->n) {
 		next_host(d);
+		return;
+	}
+	plan.to = d->addresses[d->at];
+	connect_start(&d->connect, &plan);
 }
 
 static void on_resolved(void *arg, const Address *addresses, int n, const char *error)
@@ -122,9 +132,14 @@ static bool literal_of(Address *out, const char *host, int port, bool is_folder)
 	return address_of_literal(out, path, 0);
 }
 
+/* A certificate is for the name that the control plane gives, or for the host's own. */
 static void look_up(Dialling *d, const char *host, int port, bool is_folder)
 {
+	Arrival *a = d->session->arrival;
+
 	d->at = d->n = 0;
+	text_copy(a->compute_host, sizeof(a->compute_host),
+		  *a->compute_server_name ? a->compute_server_name : host);
 	if (literal_of(&d->addresses[0], host, port, is_folder)) {
 		d->n = 1;
 		next_address(d);
@@ -153,15 +168,16 @@ static void next_host(Dialling *d)
 	look_up(d, entry->hosts[d->host++ % entry->n_hosts], entry->port, true);
 }
 
-static void note_failure(Dialling *d, int error)
+static void note_failure(Dialling *d, const Fault *why)
 {
 	char where[ADDRESS_TEXT_MAX];
 
 	address_print(&d->addresses[d->at], where, sizeof(where));
 	fault_set(&d->last, FAULT_DIAL_FAILED, "could not connect to compute \"%s\": %s",
-		  d->session->arrival->compute, strerror(error));
+		  d->session->arrival->compute, why->detail);
+	text_copy(d->last.hint, sizeof(d->last.hint), why->hint);
 	log_debug("dial failed: session=%llu address=%s error=\"%s\"",
-		  (unsigned long long)d->session->id, where, strerror(error));
+		  (unsigned long long)d->session->id, where, why->detail);
 }
 
 static void on_compute(void *arg, StreamEvent what)
@@ -169,19 +185,19 @@ static void on_compute(void *arg, StreamEvent what)
 	session_event(arg, (Event)(EVENT_COMPUTE_READABLE + (int)what));
 }
 
-static void on_dialled(void *arg, int fd, int error)
+static void on_connected(void *arg, const Fault *why)
 {
 	Dialling *d = arg;
 	Session *s = d->session;
 
-	if (fd == -1) {
-		note_failure(d, error);
+	if (why) {
+		note_failure(d, why);
 		d->at++;
 		next_address(d);
 		return;
 	}
 	s->arrival->peer = d->addresses[d->at];
-	stream_open(&s->compute.stream, s->worker->loop, fd, on_compute, s);
+	stream_hear(&s->compute.stream, on_compute, s);
 	session_tune(s, &s->compute.stream);
 	session_advance(s, PHASE_login);
 }
@@ -197,7 +213,7 @@ void phase_dial_enter(Session *s)
 
 	s->work = d;
 	d->session = s;
-	dial_init(&d->dial, s->worker->loop, on_dialled, d);
+	connect_init(&d->connect, s->worker, &s->compute.stream, on_connected, d);
 	timer_init(&d->pause, s->worker->loop, on_pause_over, d);
 	arrival_pause_login(s->arrival, s->conf);
 	session_deadline(s, s->arrival->wake_until_ms - clock_ms());
@@ -241,7 +257,7 @@ void phase_dial_leave(Session *s)
 {
 	Dialling *d = s->work;
 
-	dial_stop(&d->dial);
+	connect_stop(&d->connect);
 	timer_stop(&d->pause);
 	if (d->lookup)
 		resolve_cancel(d->lookup);

@@ -8,7 +8,7 @@ static void end_if_at_rest(Session *s)
 {
 	Fault why;
 
-	if (!watch_at_rest(&s->watch) || buf_size(&s->client.stream.out) > 0)
+	if (!watch_at_rest(&s->watch) || stream_is_blocked(&s->client.stream))
 		return;
 	fault_set(&why, FAULT_SHUTDOWN,
 		  "terminating connection because the proxy is shutting down");

@@ -8,7 +8,10 @@
 #include "account.h"
 #include "base/text.h"
 #include "phases.h"
+#include "stretch.h"
 #include "sys/clock.h"
+#include "sys/random.h"
+#include "throttling.h"
 #include "worker.h"
 
 static void compute_lost(Session *s)
@@ -32,16 +35,43 @@ static void forward(Session *s)
 {
 	Arrival *a = s->arrival;
 	Buf *in = &s->client.in;
+	Fault why;
 	size_t n;
 
-	while (buf_size(&s->compute.stream.out) == 0 && (n = s->proto->wanted(&a->login, in)) > 0) {
-		if (!stream_send(&s->compute.stream, (Span){buf_span(in).at, n})) {
+	while (!stream_is_blocked(&s->compute.stream) &&
+	       (n = s->proto->wanted(&a->login, in)) > 0) {
+		Span message = {buf_span(in).at, n};
+
+		if (!s->proto->passable(&a->login, message, &why)) {
+			session_refuse(s, &why);
+			return;
+		}
+		if (!stream_send(&s->compute.stream, message)) {
 			compute_lost(s);
 			return;
 		}
 		a->login.wanted--;
 		buf_take(in, n);
 	}
+}
+
+/*
+ * What passes through may bind to the client's TLS connection only if both ends
+ * show the same certificate; what we log in with ourselves binds to the compute's.
+ */
+static void prepare_binding(Session *s)
+{
+	Login *login = &s->arrival->login;
+	const Tls *client = s->client.stream.tls, *compute = s->compute.stream.tls;
+	uint8_t ours[TLS_HASH_MAX];
+	size_t n = client ? tls_own_binding(client, ours) : 0;
+
+	login->own.private_leg = compute || address_is_local(&s->arrival->peer);
+	login->own.binding = (ScramBinding){s->arrival->binding, 0};
+	if (compute)
+		login->own.binding.size = tls_peer_binding(compute, s->arrival->binding);
+	login->no_binding =
+		n == 0 || n != login->own.binding.size || memcmp(ours, s->arrival->binding, n) != 0;
 }
 
 void phase_login_enter(Session *s)
@@ -59,7 +89,10 @@ void phase_login_enter(Session *s)
 	if (buf_size(&packet) > 0)
 		stream_send(&s->client.stream, buf_span(&packet));
 	buf_free(&packet);
-	a->login.wanted = 0;
+	login_begin(&a->login);
+	if (a->login.own.on)
+		random_printable(a->login.own.nonce, SCRAM_NONCE_SIZE);
+	prepare_binding(s);
 	a->login.connect_query = a->database->connect_query;
 	s->proto->begin(&a->hello.startup, &packet);
 	stream_read_on(&s->compute.stream);
@@ -73,7 +106,7 @@ static void send_both(Session *s, Buf *to_client, Buf *to_compute)
 	/* A leg that breaks here is heard of by its own event. */
 	if (buf_size(to_client) > 0)
 		stream_send(&s->client.stream, buf_span(to_client));
-	if (buf_size(&s->client.stream.out) > 0)
+	if (stream_is_blocked(&s->client.stream))
 		stream_read_off(&s->compute.stream);
 	if (buf_size(to_compute) > 0)
 		stream_send(&s->compute.stream, buf_span(to_compute));
@@ -97,14 +130,58 @@ static void publish_compute(Session *s)
 	memcpy(info.client_secret, ours->secret, sizeof(info.client_secret));
 	memcpy(info.address, &a->peer.at, sizeof(info.address));
 	info.address_size = a->peer.size;
+	info.tls = s->compute.stream.tls;
+	if (!text_copy(info.server_name, sizeof(info.server_name), a->compute_host))
+		*info.server_name = 0;
 	session_publish(s, &info);
 }
 
+static bool is_wrong_password(const char *sqlstate)
+{
+	return strcmp(sqlstate, "28P01") == 0 || strcmp(sqlstate, "28000") == 0;
+}
+
+/* Where the compute judges, its verdict counts as ours would. */
 static void refused(Session *s)
 {
+	if (s->arrival->method == HBA_PASSTHROUGH && is_wrong_password(s->arrival->login.refusal))
+		login_failed(s);
 	text_copy(s->sqlstate, sizeof(s->sqlstate), s->arrival->login.refusal);
 	account_refused_login(s);
 	session_end(s, "the compute refused the login");
+}
+
+static void on_keys(void *arg, const ScramKeys *keys)
+{
+	Session *s = arg;
+	Buf packet = {0};
+
+	s->work = NULL;
+	s->proto->stretched(&s->arrival->login, keys, &packet);
+	if (!stream_send(&s->compute.stream, buf_span(&packet)))
+		compute_lost(s);
+	buf_free(&packet);
+}
+
+/* The compute's salt is not the one that we know keys for. */
+static void stretch_password(Session *s)
+{
+	const OwnLogin *own = &s->arrival->login.own;
+	StretchOrder order = {.tenant = s->arrival->compute,
+			      .password = own->password,
+			      .salt = own->scram.salt,
+			      .salt_size = own->scram.salt_size,
+			      .iterations = own->scram.iterations,
+			      .keep = true,
+			      .on_keys = on_keys,
+			      .arg = s};
+	ScramKeys keys;
+
+	if (stretch_now(s->worker->stretcher, &order, &keys))
+		on_keys(s, &keys);
+	else if (!s->work)
+		s->work = stretch(s->worker->stretcher, &order);
+	explicit_bzero(&keys, sizeof(keys));
 }
 
 static void act(Session *s, LoginVerdict verdict, const Fault *why)
@@ -112,7 +189,12 @@ static void act(Session *s, LoginVerdict verdict, const Fault *why)
 	switch (verdict) {
 	case LOGIN_MORE:
 		break;
+	case LOGIN_STRETCH:
+		stretch_password(s);
+		break;
 	case LOGIN_READY:
+		if (s->arrival->method == HBA_PASSTHROUGH)
+			login_passed(s);
 		session_advance(s, PHASE_relay);
 		break;
 	case LOGIN_NOT_YET:
@@ -196,6 +278,9 @@ void phase_login_leave(Session *s)
 {
 	Arrival *a = s->arrival;
 
+	if (s->work)
+		stretch_cancel(s->work);
+	s->work = NULL;
 	stat_sub(&s->worker->cell->stats.computes_login, 1);
 	timer_stop(&s->deadline);
 	a->login_left_ms -= clock_ms() - a->login_since_ms;

@@ -45,6 +45,9 @@ void relay_event_common(Session *s, Event e)
 	case EVENT_NUDGE:
 		relay_look_at_cancel(s);
 		break;
+	case EVENT_CLIENT_SECURED:
+	case EVENT_COMPUTE_SECURED:
+		break;
 	case EVENT_DEADLINE:
 		relay_too_long(s);
 		break;

@@ -5,9 +5,12 @@
  * is bounded by wake_timeout, dialling included.
  */
 #include "base/text.h"
+#include "model/bucket.h"
 #include "phases.h"
 #include "sys/clock.h"
+#include "throttling.h"
 #include "wake.h"
+#include "worker.h"
 
 /* The clock of the client's own login stands still while its compute wakes. */
 void arrival_pause_login(Arrival *a, const Config *conf)
@@ -31,16 +34,39 @@ static void use(Session *s, const RouteAnswer *answer)
 	}
 	a->generation = answer->generation;
 	text_copy(a->address, sizeof(a->address), answer->address);
+	text_copy(a->compute_server_name, sizeof(a->compute_server_name), answer->server_name);
 	a->from_cache = answer->depth == DEPTH_NONE || route_state(s->route).turn == a->wake_turn;
 	a->depth = a->from_cache ? DEPTH_NONE : answer->depth;
 	a->woken_us = clock_us();
 	session_advance(s, PHASE_dial);
 }
 
+/* True, and the session is refused, if it would cause more wakes than its address may. */
+static bool wakes_too_often(Session *s)
+{
+	const Arrival *a = s->arrival;
+	uint8_t key[CLIENT_KEY_MAX];
+	size_t n = client_key(&a->from, key);
+	Fault why;
+
+	if (n == 0 || s->conf->reveille.client_wake_rate == 0 ||
+	    !wake_would_call(s->worker, s->route, a->compute, a->wake_turn) ||
+	    !bucket_take(s->worker->shared, BUCKET_CLIENT_WAKES, key, n, clock_us(),
+			 s->conf->reveille.client_wake_rate, s->conf->reveille.client_wake_burst))
+		return false;
+	fault_set(&why, FAULT_LIMIT, "too many computes are woken from this address");
+	fault_hint(&why, "the limits are client_wake_rate and client_wake_burst");
+	session_refuse(s, &why);
+	return true;
+}
+
 static void look(Session *s)
 {
 	Arrival *a = s->arrival;
 	RouteAnswer answer;
+
+	if (wakes_too_often(s))
+		return;
 
 	switch (wake_want(s->worker, s->route, a->compute, a->wake_turn, &answer)) {
 	case ROUTE_USE:
@@ -97,6 +123,8 @@ void phase_wake_enter(Session *s)
 		queue_full(s);
 		return;
 	}
+	if (!a->wanted_us)
+		a->wanted_us = clock_us();
 	a->wake_turn = route_state(s->route).turn;
 	route_want_until(s->route, a->wake_until_ms);
 	session_wait(s, true);

@@ -77,7 +77,7 @@ static void client_vanished(Session *s)
 static void client_ended(Session *s)
 {
 	if (!s->watch.terminated ||
-	    (!watch_is_asked(&s->watch) && buf_size(&s->compute.stream.out) == 0)) {
+	    (!watch_is_asked(&s->watch) && !stream_is_blocked(&s->compute.stream))) {
 		client_vanished(s);
 		return;
 	}
@@ -167,7 +167,7 @@ void relay_look_at_cancel(Session *s)
 		return;
 	s->held = false;
 	session_wait(s, false);
-	if (buf_size(&s->compute.stream.out) == 0)
+	if (!stream_is_blocked(&s->compute.stream))
 		stream_read_on(&s->client.stream);
 }
 
@@ -200,7 +200,7 @@ void relay_pump(Session *s, Side from)
 		}
 		if (!pass(s, from, (Span){w->buf, (size_t)n}))
 			return;
-		if (buf_size(&out->out) > 0) {
+		if (stream_is_blocked(out)) {
 			stream_read_off(in);
 			return;
 		}

@@ -1,5 +1,6 @@
 #include "routing.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,14 +160,48 @@ static Look *look_named(const char *word)
 	return NULL;
 }
 
+/* The label before one of route_domain's domains; "" if the name is in none of them. */
+static bool id_of_server_name(const Config *conf, const char *server_name, char *id, size_t size,
+			      Fault *why)
+{
+	size_t n = strcspn(server_name, ".");
+
+	*id = 0;
+	for (int i = 0; server_name[n] && i < conf->n_route_domains; i++) {
+		if (strcasecmp(server_name + n + 1, conf->route_domains[i]) == 0)
+			return text_copy_n(id, size, server_name, n) || too_long(why);
+	}
+	return true;
+}
+
+static bool is_listed(const Config *conf, const char *wanted)
+{
+	char list[sizeof(conf->reveille.route_by.s)], *rest = list;
+
+	text_copy(list, sizeof(list), conf->reveille.route_by.s);
+	while (rest) {
+		if (strcmp(text_trim(strsep(&rest, ",")), wanted) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool names_compute(const Config *conf, const Startup *s)
+{
+	const char *database = startup_get(s, "database");
+
+	return database && strstr(database, conf->reveille.route_separator.s);
+}
+
 /*
  * The first place that names a compute wins.  The others are looked at too, so
  * that what was meant for us is taken out; but a database name stays as it is
- * when something else has named the compute.
+ * when something else has named the compute, unless it names it again.
  */
-static bool find_id(const Config *conf, Startup *s, char *id, size_t size, Fault *why)
+static bool find_in_startup(const Config *conf, Startup *s, const char *by_server_name, char *id,
+			    size_t size, Fault *why)
 {
-	char list[CONF_VALUE_MAX], *rest = list, word_id[DATABASE_NAME_MAX];
+	char list[sizeof(conf->reveille.route_by.s)], *rest = list, word_id[DATABASE_NAME_MAX];
 
 	text_copy(list, sizeof(list), conf->reveille.route_by.s);
 	*id = 0;
@@ -176,13 +211,39 @@ static bool find_id(const Config *conf, Startup *s, char *id, size_t size, Fault
 		*word_id = 0;
 		if (!look || (look == look_in_database && *id))
 			continue;
+		if (look == look_in_database && *by_server_name && !names_compute(conf, s))
+			continue;
 		if (!look(conf, s, word_id, sizeof(word_id), why))
 			return false;
 		if (!*id)
 			text_copy(id, size, word_id);
 	}
-	return *id ||
-	       fault_set(why, FAULT_NO_ROUTE, "no compute is named; say which as the database");
+	return true;
+}
+
+/* The server name and the startup packet have to agree, if both name a compute. */
+static bool find_id(const Config *conf, const char *server_name, Startup *s, char *id, size_t size,
+		    Fault *why)
+{
+	char by_name[DATABASE_NAME_MAX] = "";
+
+	if (is_listed(conf, "sni") &&
+	    !id_of_server_name(conf, server_name, by_name, sizeof(by_name), why))
+		return false;
+	if (!find_in_startup(conf, s, by_name, id, size, why))
+		return false;
+	if (!*by_name)
+		return *id || fault_set(why, FAULT_NO_ROUTE,
+					"no compute is named; say which as the database");
+	if (*id && strcasecmp(id, by_name) != 0) {
+		text_printable(by_name);
+		text_printable(id);
+		return fault_set(why, FAULT_NO_ROUTE,
+				 "the server name asks for compute \"%s\", but the startup packet "
+				 "for \"%s\"",
+				 by_name, id);
+	}
+	return text_copy(id, size, by_name);
 }
 
 /* What an entry of [databases] says about the session on the compute. */
@@ -213,12 +274,12 @@ static const Database *find_entry(const Config *conf, char *id)
 	return conf_database(conf, id);
 }
 
-bool routing_find(const Config *conf, const char *engine, Startup *s, char *compute, size_t size,
-		  const Database **database, Fault *why)
+bool routing_find(const Config *conf, const char *engine, const char *server_name, Startup *s,
+		  char *compute, size_t size, const Database **database, Fault *why)
 {
 	const Database *d;
 
-	if (!find_id(conf, s, compute, size, why))
+	if (!find_id(conf, server_name, s, compute, size, why))
 		return false;
 	d = find_entry(conf, compute);
 	if (!d || (*d->engine && strcmp(d->engine, engine) != 0) ||
@@ -226,8 +287,30 @@ bool routing_find(const Config *conf, const char *engine, Startup *s, char *comp
 		text_printable(compute);
 		return fault_set(why, FAULT_NO_ROUTE, "there is no compute \"%s\"", compute);
 	}
-	apply_entry(d, s);
 	*database = d;
+	return true;
+}
+
+static void append_host(Startup *s, const char *client)
+{
+	const char *said = startup_get(s, "application_name");
+	const char *name = said && *said ? said : "app";
+	size_t n = strlen(name) + strlen(client) + sizeof(" - ");
+	char *with_host = mem_new(n, 1);
+
+	snprintf(with_host, n, "%s - %s", name, client);
+	startup_set(s, "application_name", with_host);
+	free(with_host);
+}
+
+bool routing_apply(const Config *conf, const Database *d, const char *client, Startup *s,
+		   Fault *why)
+{
+	for (int i = 0; i < conf->n_ignore_parameters; i++)
+		startup_set(s, conf->ignore_parameters[i], NULL);
+	apply_entry(d, s);
+	if (conf->reveille.application_name_add_host)
+		append_host(s, client);
 	if (buf_size(&s->pairs) > REWRITTEN_MAX)
 		return fault_set(why, FAULT_BAD_MESSAGE,
 				 "the startup packet, rewritten for the compute, is longer than "

@@ -7,6 +7,7 @@
 #include "account.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "handshake.h"
 #include "phases.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -86,14 +87,35 @@ void session_wait(Session *s, bool on)
 	s->waiting = on;
 }
 
+static ClientAddress client_address_of(const Address *from)
+{
+	ClientAddress out = {0};
+
+	out.family = address_bytes(from, out.bytes, &out.port);
+	client_address_unmap(&out);
+	return out;
+}
+
+/* Only a compute that is told needs to know, and it costs a call. */
+static ClientAddress reached_by(const Session *s, int fd)
+{
+	Address own = {0};
+
+	if (s->conf->reveille.server_proxy_protocol)
+		address_of_own_end(&own, fd);
+	return client_address_of(&own);
+}
+
 static Arrival *new_arrival(Session *s, const Address *from)
 {
 	Arrival *a = NEW(Arrival);
 
+	a->access = access_hold(s->worker->access);
 	a->accepted_us = clock_us();
 	a->login_left_ms = conf_ms(s->conf->reveille.client_login_timeout);
 	a->login_since_ms = a->accepted_us / 1000;
 	address_print(from, a->client, sizeof(a->client));
+	a->from = client_address_of(from);
 	return a;
 }
 
@@ -117,6 +139,7 @@ void session_begin(Worker *w, int fd, const Address *from)
 	s->proto = &proto_pg;
 	s->phase = &phases[PHASE_hello];
 	s->arrival = new_arrival(s, from);
+	s->arrival->reached = reached_by(s, fd);
 	s->id = atomic_fetch_add(&w->shared->next_session_id, 1) + 1;
 	s->since_us = wall_us();
 	s->slot = SLOT_NONE;
@@ -126,10 +149,32 @@ void session_begin(Worker *w, int fd, const Address *from)
 	stream_open(&s->client.stream, w->loop, fd, on_client, s);
 	session_tune(s, &s->client.stream);
 	TAILQ_INSERT_TAIL(&w->sessions, s, all);
+	TAILQ_INSERT_TAIL(&w->strangers, s, strangers);
+	w->n_strangers++;
+	s->stranger = true;
 	worker_load(w, +1);
 	stat_add(&w->cell->stats.connections, 1);
 	stat_add(gauge_of(s), 1);
 	s->phase->enter(s);
+}
+
+void session_no_stranger(Session *s)
+{
+	if (!s->stranger)
+		return;
+	s->stranger = false;
+	TAILQ_REMOVE(&s->worker->strangers, s, strangers);
+	s->worker->n_strangers--;
+}
+
+/* In the middle of a TLS handshake there are no words for our own. */
+static bool may_speak(const Session *s)
+{
+	const Stream *client = &s->client.stream;
+	bool will_be_tls =
+		s->arrival && s->arrival->handshake.state != HANDSHAKE_NONE && !client->tls;
+
+	return stream_is_open(client) && !client->shaking_hands && !will_be_tls;
 }
 
 void session_refuse(Session *s, const Fault *why)
@@ -139,7 +184,7 @@ void session_refuse(Session *s, const Fault *why)
 	account_refusal(s, why);
 	text_copy(s->sqlstate, sizeof(s->sqlstate), fault_info(why->code)->sqlstate);
 	s->proto->refuse(why, &message);
-	if (stream_is_open(&s->client.stream))
+	if (may_speak(s))
 		stream_send(&s->client.stream, buf_span(&message));
 	buf_free(&message);
 	session_end(s, fault_info(why->code)->text);
@@ -147,6 +192,7 @@ void session_refuse(Session *s, const Fault *why)
 
 void session_end(Session *s, const char *reason)
 {
+	session_no_stranger(s);
 	if (!s->reason) {
 		s->reason = reason;
 		s->ended_in = s->phase->name;
@@ -205,7 +251,11 @@ void session_publish(Session *s, const SlotInfo *info)
 
 void session_arrived(Session *s)
 {
+	access_release(s->arrival->access);
 	hello_free(&s->arrival->hello);
+	login_free(&s->arrival->login);
+	free(s->arrival->user);
+	mem_wipe_text(s->arrival->own_password);
 	free(s->arrival);
 	s->arrival = NULL;
 }
@@ -242,8 +292,10 @@ void session_gone(Session *s)
 	stream_close(&s->client.stream);
 	buf_free(&s->client.in);
 	buf_free(&s->compute.in);
-	if (s->arrival)
+	if (s->arrival) {
+		handshake_end(s);
 		session_arrived(s);
+	}
 	if (s->route)
 		route_session_ends(s->route, w->number);
 	if (s->slot != SLOT_NONE)

@@ -11,8 +11,12 @@
 
 #include <sys/queue.h>
 
+#include "access.h"
 #include "conf/conf.h"
+#include "conf/hba.h"
+#include "conf/network.h"
 #include "model/shared.h"
+#include "model/tally.h"
 #include "proto/proto.h"
 #include "sys/address.h"
 #include "sys/stream.h"
@@ -31,9 +35,11 @@ typedef enum Event {
 	EVENT_CLIENT_READABLE,
 	EVENT_CLIENT_DRAINED,
 	EVENT_CLIENT_BROKEN,
+	EVENT_CLIENT_SECURED,
 	EVENT_COMPUTE_READABLE,
 	EVENT_COMPUTE_DRAINED,
 	EVENT_COMPUTE_BROKEN,
+	EVENT_COMPUTE_SECURED,
 	EVENT_DEADLINE,
 	EVENT_NUDGE, /* something changed in shared memory */
 } Event;
@@ -53,8 +59,22 @@ typedef struct Leg {
 	Buf in; /* received and not yet understood: before the relay only */
 } Leg;
 
+/* A client's place among the TLS handshakes of its worker (handshake.h). */
+typedef enum HandshakeState {
+	HANDSHAKE_NONE,
+	HANDSHAKE_AGREED, /* the client may begin, and costs nothing until it does */
+	HANDSHAKE_WAITS,
+	HANDSHAKE_RUNS,
+} HandshakeState;
+typedef struct Handshake {
+	HandshakeState state;
+	bool direct; /* TLS began without being asked for */
+	int64_t since_ms;
+} Handshake;
+
 /* What a session needs until it is logged in, and not a moment longer. */
 typedef struct Arrival {
+	Access *access; /* TLS and rules as they were when the client came, as is its conf */
 	Hello hello;
 	Login login;
 	const Database *database;
@@ -68,10 +88,28 @@ typedef struct Arrival {
 	int attempts;        /* at dialling */
 	int64_t login_left_ms, login_since_ms; /* of the client's own time to log in */
 	int64_t wake_until_ms;                 /* 0 until the wait for the compute begins */
-	int64_t accepted_us, routed_us, woken_us, ready_us;
-	Fault last;   /* why the last attempt failed */
-	Address peer; /* of the compute, once connected */
+	int64_t accepted_us, routed_us, wanted_us, woken_us, ready_us;
+	Fault last;                                  /* why the last attempt failed */
+	Address peer;                                /* of the compute, once connected */
+	char compute_server_name[ROUTE_SERVER_SIZE]; /* as the wake answered, or "" */
+	uint8_t binding[TLS_HASH_MAX];               /* of the compute's connection */
+	char compute_host[ROUTE_ADDRESS_SIZE];       /* that was dialled, or that name */
 	char client[NAME_SIZE];
+	ClientAddress from;    /* the client, also if it came through another proxy */
+	ClientAddress reached; /* and what it connected to; of a Unix socket if that is not known */
+	bool relayed;          /* a PROXY header said who it is */
+	bool counted;          /* in the bucket of its address */
+	bool header_read;      /* a PROXY header was there, or was not */
+	char *user;            /* who the client says it is */
+	bool replication;      /* it asks for physical replication */
+	HbaMethod method;      /* how it has to prove that */
+	int64_t queued_ms;     /* since when it waits for a place */
+	bool paused;           /* it had to wait because logins had failed */
+	const IdentMap *map;   /* of that rule, or NULL; in access */
+	char *own_password;    /* with which we log in to the compute, or NULL; wiped */
+	bool charged;          /* its try counts as a failed login until it is a good one */
+	Handshake handshake;
+	char server_name[TLS_NAME_MAX]; /* that the client asked for (SNI), in lower case */
 } Arrival;
 
 struct Session {
@@ -85,20 +123,23 @@ struct Session {
 	Watch watch;
 	Timer deadline;
 	uint64_t id;
-	int64_t since_us; /* wall clock */
-	int64_t asked_us; /* when the request under way began */
-	uint32_t slot;    /* SLOT_NONE before admission */
-	Route *route;     /* the row this session is counted in, or NULL */
-	bool opened;      /* a line was logged for its beginning */
-	bool waiting;     /* it is on the worker's list of those to be nudged */
-	bool client_left; /* its socket has ended; nothing can be said to it */
-	bool held;        /* its requests wait for a cancel to be delivered */
+	int64_t since_us;           /* wall clock */
+	int64_t asked_us;           /* when the request under way began */
+	Tally *places[TALLY_KINDS]; /* that it has taken (places.h) */
+	Tally *awaited;             /* for a place of which it waits, or NULL */
+	uint32_t slot;              /* SLOT_NONE before admission */
+	Route *route;               /* the row this session is counted in, or NULL */
+	bool stranger;              /* it has not proved who it is, and may have to make room */
+	bool opened;                /* a line was logged for its beginning */
+	bool waiting;               /* it is on the worker's list of those to be nudged */
+	bool client_left;           /* its socket has ended; nothing can be said to it */
+	bool held;                  /* its requests wait for a cancel to be delivered */
 	uint64_t received_client, received_compute;
 	const char *reason;   /* why it ends */
 	const char *ended_in; /* the phase it was in then */
 	int wake_ms;          /* how long it waited for its compute; -1: it did not */
 	char sqlstate[6];     /* with which it was refused, or "" */
-	TAILQ_ENTRY(Session) all, waiters;
+	TAILQ_ENTRY(Session) all, waiters, handshakes, strangers;
 };
 
 TAILQ_HEAD(SessionList, Session);
@@ -144,5 +185,8 @@ void session_tune(const Session *s, Stream *stream);
 
 /* The login is over: what only it needed goes. */
 void session_arrived(Session *s);
+
+/* From now on it need not make room for those who come; harmless if it is none. */
+void session_no_stranger(Session *s);
 
 #endif

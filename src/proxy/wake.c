@@ -223,18 +223,31 @@ static RouteVerdict claim(Worker *w, Route *r, const char *compute, RouteState s
 	return ROUTE_WAIT;
 }
 
+static RouteVerdict judge(const Worker *w, const Route *r, const char *compute, uint32_t turn,
+			  RouteView *view)
+{
+	*view = (RouteView){.now_ms = clock_ms(),
+			    .ttl_ms = conf_ms(w->conf->reveille.wake_cache_ttl),
+			    .negative_ttl_ms = conf_ms(w->conf->reveille.wake_negative_ttl),
+			    .in_use = route_sessions(r) > 0};
+	view->state = route_load(r, &view->answer);
+	view->have_waited = view->state.turn != turn;
+	view->ours = strcmp(view->answer.name, compute) == 0;
+	return route_verdict(view);
+}
+
+bool wake_would_call(const Worker *w, const Route *r, const char *compute, uint32_t turn)
+{
+	RouteView view;
+
+	return judge(w, r, compute, turn, &view) == ROUTE_CLAIM;
+}
+
 RouteVerdict wake_want(Worker *w, Route *r, const char *compute, uint32_t turn, RouteAnswer *answer)
 {
-	RouteView view = {.now_ms = clock_ms(),
-			  .ttl_ms = conf_ms(w->conf->reveille.wake_cache_ttl),
-			  .negative_ttl_ms = conf_ms(w->conf->reveille.wake_negative_ttl),
-			  .in_use = route_sessions(r) > 0};
-	RouteVerdict verdict;
+	RouteView view;
+	RouteVerdict verdict = judge(w, r, compute, turn, &view);
 
-	view.state = route_load(r, &view.answer);
-	view.have_waited = view.state.turn != turn;
-	view.ours = strcmp(view.answer.name, compute) == 0;
-	verdict = route_verdict(&view);
 	*answer = view.answer;
 	if (verdict == ROUTE_CLAIM)
 		verdict = claim(w, r, compute, view.state, &view.answer);

@@ -20,6 +20,9 @@
 RouteVerdict wake_want(Worker *w, Route *r, const char *compute, uint32_t turn,
 		       RouteAnswer *answer);
 
+/* Whether wake_want() would make a call to the control plane. */
+bool wake_would_call(const Worker *w, const Route *r, const char *compute, uint32_t turn);
+
 /* The address that a route has does not answer: the next who wants it asks anew. */
 void wake_forget(Route *r, const char *address);
 

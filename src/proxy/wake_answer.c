@@ -5,6 +5,8 @@
 #include "base/text.h"
 #include "sys/address.h"
 
+#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"
+
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_FACTOR   1.6
 #define BACKOFF_MOST_MS  5000
@@ -56,6 +58,10 @@ static WakeVerdict read_address(const json_t *json, RouteAnswer *answer)
 	if (strlen(address) >= sizeof(answer->address) ||
 	    !address_split(address, host, sizeof(host), &port) || strpbrk(address, " \t\r\n"))
 		return not_understood(answer, "the address is neither host:port nor a path");
+	if (!text_copy(answer->server_name, sizeof(answer->server_name),
+		       text_of(json, "server_name")) ||
+	    strspn(answer->server_name, NAME_CHARACTERS) != strlen(answer->server_name))
+		return not_understood(answer, "the server name is no DNS name");
 	text_copy(answer->address, sizeof(answer->address), address);
 	answer->generation = (uint64_t)json_integer_value(json_object_get(json, "generation"));
 	answer->depth = depth_of(text_of(json, "cold_start_info"));

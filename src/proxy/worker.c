@@ -10,6 +10,8 @@
 
 #include "accept.h"
 #include "base/mem.h"
+#include "base/text.h"
+#include "handshake.h"
 #include "phases.h"
 #include "relay.h"
 #include "sys/log.h"
@@ -64,12 +66,45 @@ static void on_nudge(void *arg)
 	}
 }
 
+static void make_keys(void *arg, const char *user, const char *secret)
+{
+	Worker *w = arg;
+	ScramSecret mock;
+	StretchOrder order = {.tenant = "", .password = secret, .keep = true};
+
+	if (!*secret || text_starts(secret, "SCRAM-SHA-256$") || text_starts(secret, "md5"))
+		return;
+	scram_secret_mock(&mock, w->access->mock_key, user);
+	order.salt = mock.salt;
+	order.salt_size = mock.salt_size;
+	order.iterations = mock.iterations;
+	stretch_ahead(w->stretcher, &order);
+}
+
+/* Made before anybody asks, so that the first answer to a user takes no longer than to nobody. */
+static void make_all_keys(Worker *w)
+{
+	if (w->access->users)
+		userlist_each(w->access->users, make_keys, w);
+}
+
 static void reload(Worker *w)
 {
 	const Config *next = w->setup->reread(w->setup->arg);
+	Access *access;
+	Fault why;
 
 	if (!next)
 		return;
+	access = access_load(next, w->shared, &why);
+	if (!access) {
+		log_error("could not reload: %s; nothing has changed in this worker", why.detail);
+		conf_release(next);
+		return;
+	}
+	access_release(w->access);
+	w->access = access;
+	make_all_keys(w);
 	conf_release(w->conf);
 	w->conf = next;
 	log_set(conf_is(&next->reveille.log_format, "json"), next->reveille.verbose);
@@ -173,7 +208,11 @@ static Worker *new_worker(const WorkerSetup *setup)
 	w->shared = setup->shared;
 	w->cell = &setup->shared->workers[setup->number];
 	w->conf = conf_hold(setup->conf);
+	w->access = access_hold(setup->access);
 	w->loop = loop_new();
+	w->stretcher = stretcher_new(w->loop);
+	w->credentials = credentials_new(w);
+	make_all_keys(w);
 	w->resolver = resolver_new(w->loop);
 	w->fetcher = fetcher_new(w->loop);
 	w->buf_size = (size_t)w->conf->reveille.pkt_buf;
@@ -181,6 +220,8 @@ static Worker *new_worker(const WorkerSetup *setup)
 	w->slot_hint = (uint32_t)w->number * 256;
 	TAILQ_INIT(&w->sessions);
 	TAILQ_INIT(&w->waiters);
+	TAILQ_INIT(&w->strangers);
+	handshakes_init(w);
 	LIST_INIT(&w->calls);
 	timer_init(&w->shutdown, w->loop, on_shutdown_timeout, w);
 	token_read(w->conf, w->shared->proxy_token, w->token);
@@ -190,13 +231,16 @@ static Worker *new_worker(const WorkerSetup *setup)
 static void free_worker(Worker *w)
 {
 	wake_stop(w);
+	credentials_free(w->credentials);
 	fetcher_free(w->fetcher);
 	resolver_free(w->resolver);
+	stretcher_free(w->stretcher);
 	for (int i = 0; i < WORKER_SIGNALS; i++)
 		signal_watch_stop(&w->signals[i]);
 	read_watch_stop(&w->nudged);
 	timer_stop(&w->shutdown);
 	loop_free(w->loop);
+	access_release(w->access);
 	conf_release(w->conf);
 	free(w->buf);
 	free(w);

@@ -8,10 +8,13 @@
 #ifndef PROXY_WORKER_PRIVATE_H
 #define PROXY_WORKER_PRIVATE_H
 
+#include "access.h"
 #include "conf/conf.h"
+#include "credential.h"
 #include "model/shared.h"
 #include "proxy/proxy.h"
 #include "session.h"
+#include "stretch.h"
 #include "sys/fetch.h"
 #include "sys/listen.h"
 #include "sys/loop.h"
@@ -48,16 +51,25 @@ struct Worker {
 	WorkerCell *cell;
 	const WorkerSetup *setup;
 	const Config *conf;
+	Access *access;         /* what the files that conf names say */
 	char token[TOKEN_SIZE]; /* for the control plane */
 	Loop *loop;
 	Door door;
 	ReadWatch nudged;
 	SignalWatch signals[WORKER_SIGNALS];
+	Credentials *credentials;
+	Stretcher *stretcher;
 	Resolver *resolver;
 	Fetcher *fetcher;
 	struct SessionList sessions, waiters;
+	struct SessionList strangers; /* who have not proved who they are, oldest first */
+	uint32_t n_strangers, strangers_max;
 	struct WakeCallList calls;
 	uint32_t n_sessions, slot_hint, next_host;
+	struct SessionList handshakes, handshakes_waiting;
+	int n_told; /* peers that are being told of cancels */
+	int n_handshakes, n_handshakes_waiting;
+	Timer handshake_look;
 	bool draining;
 	Timer shutdown;
 	uint8_t *buf; /* what is read lies here before it is passed on */

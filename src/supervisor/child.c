@@ -30,6 +30,7 @@ static void run_worker(Supervisor *s, const Child *c)
 			     .claimer = claimer_make(c->number, c->life),
 			     .shared = s->shared,
 			     .conf = s->conf,
+			     .access = s->access,
 			     .listeners = &s->clients,
 			     .nudges = s->nudges,
 			     .reread = reread,
@@ -49,6 +50,7 @@ static void run_monitor(Supervisor *s, const Child *c)
 			      .arg = s};
 
 	(void)c;
+	access_release(s->access);
 	close_all(&s->clients);
 	close_all(&s->control);
 	monitor_main(&setup);
@@ -63,6 +65,7 @@ static void run_control(Supervisor *s, const Child *c)
 			      .arg = s};
 
 	(void)c;
+	access_release(s->access);
 	close_all(&s->clients);
 	close_all(&s->http);
 	control_main(&setup);

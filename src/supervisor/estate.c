@@ -3,7 +3,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,11 +14,13 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "proxy/proxy.h"
 #include "supervisor.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 #include "sys/machine.h"
 #include "sys/random.h"
+#include "sys/user.h"
 
 static int worker_count(const Config *conf)
 {
@@ -167,7 +168,7 @@ static void raise_limits(const Supervisor *s)
 		if (setrlimit(RLIMIT_NOFILE, &more) == 0)
 			return;
 		log_warning("max_client_conn may need more descriptors than there are: need=%llu "
-			    "limit=%llu",
+			    "limit=%llu; raise LimitNOFILE, or ulimit -n",
 			    (unsigned long long)want, (unsigned long long)limit.rlim_max);
 		want = limit.rlim_max;
 	}
@@ -218,21 +219,10 @@ static bool open_log(const Supervisor *s, Fault *why)
 	return log_open(&setup, why);
 }
 
-static bool drop_privileges(const Supervisor *s, Fault *why)
+static bool load_access(Supervisor *s, Fault *why)
 {
-	const char *user = s->conf->reveille.user.s;
-	struct passwd *pw;
-
-	if (!*user || geteuid() != 0)
-		return true;
-	pw = getpwnam(user);
-	if (!pw)
-		return fault_set(why, FAULT_BAD_SETTING, "there is no user \"%s\"", user);
-	if (initgroups(user, pw->pw_gid) == -1 || setgid(pw->pw_gid) == -1 ||
-	    setuid(pw->pw_uid) == -1)
-		return fault_set(why, FAULT_BAD_SETTING, "could not become user \"%s\": %s", user,
-				 strerror(errno));
-	return true;
+	s->access = access_load(s->conf, s->shared, why);
+	return s->access;
 }
 
 /* Files are opened as the user: root would follow a link that the user has laid. */
@@ -242,9 +232,9 @@ bool estate_open(Supervisor *s, Fault *why)
 	if (!open_tcp(s, why))
 		return false;
 	make_socket_folder(s);
-	if (!drop_privileges(s, why) || !open_pid_file(s, why) || !open_log(s, why) ||
-	    !open_unix(s, why) || !open_control_unix(s, why) || !open_shared(s, why) ||
-	    !open_nudges(s, why))
+	if (!user_become(s->conf->reveille.user.s, why) || !open_shared(s, why) ||
+	    !load_access(s, why) || !open_pid_file(s, why) || !open_log(s, why) ||
+	    !open_unix(s, why) || !open_control_unix(s, why) || !open_nudges(s, why))
 		return false;
 	if (s->clients.n == 0)
 		log_warning("there is nothing to listen on for clients: listen_addr and "

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "proxy/proxy.h"
 #include "supervisor.h"
 #include "sys/file.h"
 #include "sys/log.h"
@@ -70,6 +71,7 @@ static void publish(Supervisor *s, const char *text, const Config *next)
 void reload(Supervisor *s)
 {
 	const Config *next = NULL;
+	Access *access = NULL;
 	char *text;
 	Fault why;
 
@@ -81,8 +83,15 @@ void reload(Supervisor *s)
 	if (text)
 		next = parse(s, text, say_needs_restart, &why);
 	if (next)
+		access = access_load(next, s->shared, &why);
+	if (access) {
+		access_release(s->access);
+		s->access = access;
 		publish(s, text, next);
-	else
+	} else {
 		log_error("%s; nothing has changed", why.detail);
+		if (next)
+			conf_release(next);
+	}
 	free(text);
 }

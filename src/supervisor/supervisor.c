@@ -289,6 +289,7 @@ int supervisor_main(const SupervisorSetup *setup)
 	if (!estate_open(&s, &why)) {
 		log_error("%s", why.detail);
 		estate_close(&s);
+		access_release(s.access);
 		conf_release(s.conf);
 		return 1;
 	}
@@ -304,6 +305,7 @@ int supervisor_main(const SupervisorSetup *setup)
 	end_others(&s, &set);
 	log_info("ended");
 	estate_close(&s);
+	access_release(s.access);
 	conf_release(s.conf);
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "model/shared.h"
+#include "proxy/proxy.h"
 #include "supervisor/supervisor.h"
 #include "sys/listen.h"
 
@@ -31,6 +32,7 @@ typedef struct Child {
 typedef struct Supervisor {
 	const SupervisorSetup *setup;
 	const Config *conf; /* in force */
+	Access *access;     /* what the files say that it names */
 	Shared *shared;
 	Listeners clients, http, control;
 	char unix_path[200]; /* of the socket that is ours to remove, or "" */

@@ -9,12 +9,9 @@
 #include "sys/log.h"
 #include "sys/random.h"
 
-/* How long a key is the newest. */
-#define ROTATE_US ((conf_time)6 * 3600 * 1000000)
-
-static bool is_due(const TicketKeys *keys, int64_t now_ms)
+static bool is_due(const TicketKeys *keys, int64_t now_ms, int64_t rotate_ms)
 {
-	return keys->n == 0 || now_ms - keys->at[0].made_s * 1000 >= conf_ms(ROTATE_US);
+	return keys->n == 0 || (rotate_ms > 0 && now_ms - keys->at[0].made_s * 1000 >= rotate_ms);
 }
 
 /* Nobody else writes the row, so it is always whole for us. */
@@ -23,7 +20,8 @@ void ticket_keys_watch(Supervisor *s, int64_t now_ms)
 	TicketKey fresh = {.made_s = now_ms / 1000};
 	TicketKeys keys;
 
-	if (!ROW_LOAD(&s->shared->tickets, &keys) || !is_due(&keys, now_ms))
+	if (!ROW_LOAD(&s->shared->tickets, &keys) ||
+	    !is_due(&keys, now_ms, conf_ms(s->conf->reveille.client_tls_ticket_rotate)))
 		return;
 	random_bytes(fresh.name, sizeof(fresh.name));
 	random_bytes(fresh.cipher_key, sizeof(fresh.cipher_key));

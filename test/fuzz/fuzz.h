@@ -45,7 +45,8 @@ static inline char *text_of_input(Span in)
 {
 	char *text = malloc(in.n + 1);
 
-	memcpy(text, in.at, in.n);
+	if (in.n > 0)
+		memcpy(text, in.at, in.n);
 	text[in.n] = 0;
 	return text;
 }

@@ -4,6 +4,8 @@
  *
  * The one thing that does depend on arrival is what stands behind a request for
  * encryption: seen together with it, it is an attack.
+ *
+ * Each input is heard twice, with and without a certificate to show.
  */
 #include "fuzz.h"
 
@@ -85,6 +87,7 @@ static void check_begun(Visit *v)
 	CHECK(buf_size(&note) == 0 || buf_size(&note) == 1 + get_u32(buf_span(&note).at + 1));
 	hear(&again, buf_span(&packet));
 	CHECK(again.verdict == HELLO_STARTUP && !again.hello.startup.negotiate);
+	CHECK(again.hello.startup.minor == v->hello.startup.minor);
 	CHECK(strcmp(startup_get(&again.hello.startup, "user"),
 		     startup_get(&v->hello.startup, "user")) == 0);
 	startup_set(&v->hello.startup, "user", "bob");
@@ -96,15 +99,22 @@ static void check_begun(Visit *v)
 	buf_free(&note);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void check_security(const Visit *v)
 {
-	Span in = {data, size};
-	Visit whole = {.verdict = HELLO_MORE}, packets = whole, bytes = whole;
+	CHECK(v->verdict != HELLO_SECURE || (v->hello.may_secure && buf_size(&v->reply) > 0));
+	CHECK(v->verdict != HELLO_DIRECT || (v->hello.may_secure && buf_size(&v->reply) == 0));
+}
+
+static void visit(Span in, bool may_secure)
+{
+	Visit whole = {.hello.may_secure = may_secure, .verdict = HELLO_MORE};
+	Visit packets = whole, bytes = whole;
 
 	hear_packets(&packets, in);
 	hear_bytes(&bytes, in);
 	check_same(&packets, &bytes);
-	if (size > 0) {
+	check_security(&packets);
+	if (in.n > 0) {
 		hear(&whole, in);
 		if (whole.verdict != HELLO_ANSWER)
 			check_whole(&whole, &packets);
@@ -114,5 +124,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	end(&whole);
 	end(&packets);
 	end(&bytes);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	visit((Span){data, size}, false);
+	visit((Span){data, size}, true);
 	return 0;
 }

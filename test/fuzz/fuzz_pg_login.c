@@ -2,7 +2,8 @@
  * A compute that says anything at all during a login: what is passed on and what
  * is kept does not depend on how it arrives.
  *
- * Input: how to cut (upper bit: there is a connect query), then the compute's bytes.
+ * Input: how to cut (upper bits: there is a connect query, channel binding would
+ * end with us), then the compute's bytes.
  */
 #include "fuzz.h"
 
@@ -35,6 +36,7 @@ static void check_same(const Visit *a, const Visit *b)
 	CHECK(same_bytes(&a->to_client, &b->to_client));
 	CHECK(same_bytes(&a->to_compute, &b->to_compute));
 	CHECK(memcmp(&a->login.theirs, &b->login.theirs, sizeof(CancelKey)) == 0);
+	CHECK(a->login.wanted == b->login.wanted && a->login.hid_plus == b->login.hid_plus);
 	CHECK(memcmp(a->login.refusal, b->login.refusal, sizeof(a->login.refusal)) == 0);
 	CHECK(strcmp(a->why.detail, b->why.detail) == 0);
 }
@@ -44,7 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	Span in = {data, size};
 	uint8_t how = take_byte(&in);
 	Visit whole = {.login = {.ours = {.pid = 7, .secret = "ours", .secret_size = 4},
-				 .connect_query = how & 0x80 ? "select 1" : NULL}};
+				 .connect_query = how & 0x80 ? "select 1" : NULL,
+				 .no_binding = how & 0x40}};
 	Visit cut = whole;
 
 	hear(&whole, in);
@@ -53,6 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_append(&cut.from_compute, in);
 	check_same(&whole, &cut);
 	CHECK(whole.verdict != LOGIN_NOT_YET || buf_size(&whole.to_client) == 0);
+	CHECK(!whole.login.hid_plus || whole.login.no_binding);
 	end(&whole);
 	end(&cut);
 	return 0;

@@ -2,7 +2,8 @@
  * A startup packet of any bytes, routed: what goes on to the compute is a good
  * packet, and nothing but a DNS label is asked of the control plane.
  *
- * Input: which configuration, then the packet behind its length and version.
+ * Input: which configuration (upper bit: a server name follows, with its length
+ * in a byte), then the packet behind its length and version.
  */
 #include "fuzz.h"
 
@@ -15,6 +16,8 @@ static const char *const files[] = {
 	"[databases]\nlegacy = host=h dbname=old user=ann timezone=UTC\n* = wake=control_plane\n",
 	"[reveille]\nroute_by = user,options,database\nroute_separator = --\n",
 	"[databases]\n* = host=h\n[reveille]\nroute_by = database,options,user\n",
+	"[reveille]\nroute_by = sni,options,user,database\nroute_domain = db.example.com, x.org\n",
+	"[databases]\nlegacy = host=h\n* = wake=control_plane\n[reveille]\nroute_domain = x\n",
 };
 
 #define N_FILES (sizeof(files) / sizeof(files[0]))
@@ -23,7 +26,7 @@ static const Config *conf_of(uint8_t choice)
 {
 	static const Config *confs[N_FILES];
 	Fault why;
-	size_t i = choice % N_FILES;
+	size_t i = (choice & 0x7f) % N_FILES;
 
 	if (!confs[i])
 		confs[i] = conf_parse("x.ini", files[i], NULL, 0, &why);
@@ -58,18 +61,25 @@ static void check_goes_on(const Startup *s)
 	buf_free(&packet);
 }
 
+static char *take_server_name(Span *in)
+{
+	return text_of_input(take_bytes(in, take_byte(in)));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	Span in = {data, size};
-	const Config *conf = conf_of(take_byte(&in));
+	uint8_t choice = take_byte(&in);
+	const Config *conf = conf_of(choice);
+	char *server_name = choice & 0x80 ? take_server_name(&in) : text_of_input((Span){0});
 	const Database *database = NULL;
 	Hello hello = {.asked_ssl = false};
 	char compute[64];
 	Fault why = {0};
 
 	if (read_packet(&hello, in)) {
-		if (routing_find(conf, "postgres", &hello.startup, compute, sizeof(compute),
-				 &database, &why)) {
+		if (routing_find(conf, "postgres", server_name, &hello.startup, compute,
+				 sizeof(compute), &database, &why)) {
 			CHECK(database && *compute);
 			CHECK(!database->wake || text_is_label(compute));
 			check_goes_on(&hello.startup);
@@ -78,5 +88,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 	}
 	hello_free(&hello);
+	free(server_name);
 	return 0;
 }

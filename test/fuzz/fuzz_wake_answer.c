@@ -27,6 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		CHECK(status == 200);
 		CHECK(address_split(answer.address, host, sizeof(host), &port) && *host);
 		CHECK(!strpbrk(answer.address, " \t\r\n"));
+		CHECK(!strpbrk(answer.server_name, " \t\r\n/\"*"));
 	} else {
 		CHECK(answer.fault.code != FAULT_NONE && *answer.fault.detail);
 		CHECK(strcmp(answer.address, "old:1") == 0);

@@ -125,6 +125,25 @@ TEST(a_client_of_a_unix_socket_has_no_name)
 	assert_string_equal(out, "unknown");
 }
 
+TEST(an_address_has_bytes_and_a_port)
+{
+	uint8_t bytes[16];
+	uint16_t port = 0;
+	Address a;
+
+	assert_true(address_of_literal(&a, "10.1.2.3", 5432));
+	assert_int_equal(address_bytes(&a, bytes, &port), 4);
+	assert_memory_equal(bytes, "\12\1\2\3", 4);
+	assert_int_equal(port, 5432);
+	assert_true(address_of_literal(&a, "2001:db8::5", 65535));
+	assert_int_equal(address_bytes(&a, bytes, &port), 6);
+	assert_memory_equal(bytes, "\x20\1\xd\xb8\0\0\0\0\0\0\0\0\0\0\0\5", 16);
+	assert_int_equal(port, 65535);
+	assert_true(address_of_literal(&a, "/run/x", 0));
+	assert_int_equal(address_bytes(&a, bytes, &port), 0);
+	assert_int_equal(address_bytes(&(Address){.size = 0}, bytes, &port), 0);
+}
+
 TEST(what_is_printed_is_cut_to_what_there_is)
 {
 	char out[8];
@@ -146,6 +165,7 @@ int main(void)
 		cmocka_unit_test(a_path_has_a_longest_length),
 		cmocka_unit_test(an_abstract_name_begins_with_a_zero),
 		cmocka_unit_test(a_client_of_a_unix_socket_has_no_name),
+		cmocka_unit_test(an_address_has_bytes_and_a_port),
 		cmocka_unit_test(what_is_printed_is_cut_to_what_there_is),
 	};
 

@@ -269,6 +269,9 @@ TEST(lists_of_words_are_read)
 	conf = good("");
 	assert_int_equal(conf->n_route_domains + conf->n_ignore_parameters, 0);
 	conf_release(conf);
+	refused("[reveille]\nignore_startup_parameters = geqo,database\n",
+		"x.ini:2: ignore_startup_parameters cannot have database: no client could log in "
+		"without");
 }
 
 TEST(what_is_no_domain_is_refused)

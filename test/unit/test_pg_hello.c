@@ -21,16 +21,22 @@ static void end(Visit *v)
 	buf_free(&v->reply);
 }
 
+static void hear(Visit *v, uint32_t code, Span body)
+{
+	put_packet(&v->in, code, body);
+	listen_to(v);
+}
+
 static Visit says(uint32_t code, Span body)
 {
 	Visit v = {.verdict = HELLO_MORE};
 
-	put_packet(&v.in, code, body);
-	listen_to(&v);
+	hear(&v, code, body);
 	return v;
 }
 
-#define SAYS(code, literal) says((code), BYTES(literal))
+#define HEAR(v, code, literal) hear((v), (code), BYTES(literal))
+#define SAYS(code, literal)    says((code), BYTES(literal))
 
 static void refused(Visit v, FaultCode code, const char *detail)
 {
@@ -179,6 +185,200 @@ TEST(bytes_behind_a_request_for_encryption_are_an_attack)
 	refused(v, FAULT_BAD_MESSAGE, "received unencrypted data after GSSAPI encryption request");
 }
 
+/* With a certificate to show. */
+
+static Visit secure(void)
+{
+	return (Visit){.hello.may_secure = true, .verdict = HELLO_MORE};
+}
+
+TEST(tls_begins_where_there_is_a_certificate)
+{
+	Visit v = secure();
+
+	HEAR(&v, PG_SSL_REQUEST, "");
+	assert_int_equal(v.verdict, HELLO_SECURE);
+	assert_bytes(buf_span(&v.reply), "S");
+	assert_int_equal(buf_size(&v.in), 0);
+	HEAR(&v, VERSION(0), "user\0bob\0\0");
+	assert_int_equal(v.verdict, HELLO_STARTUP);
+	end(&v);
+}
+
+TEST(tls_may_be_asked_for_when_gssapi_was_refused)
+{
+	Visit v = secure();
+
+	HEAR(&v, PG_GSSENC_REQUEST, "");
+	assert_int_equal(v.verdict, HELLO_ANSWER);
+	HEAR(&v, PG_SSL_REQUEST, "");
+	assert_int_equal(v.verdict, HELLO_SECURE);
+	assert_bytes(buf_span(&v.reply), "NS");
+	end(&v);
+}
+
+TEST(gssapi_is_refused_inside_tls_too)
+{
+	Visit v = secure();
+
+	HEAR(&v, PG_SSL_REQUEST, "");
+	HEAR(&v, PG_GSSENC_REQUEST, "");
+	assert_int_equal(v.verdict, HELLO_ANSWER);
+	assert_bytes(buf_span(&v.reply), "SN");
+	HEAR(&v, VERSION(0), "user\0bob\0\0");
+	assert_int_equal(v.verdict, HELLO_STARTUP);
+	end(&v);
+}
+
+TEST(there_is_no_tls_inside_tls)
+{
+	Visit v = secure();
+
+	HEAR(&v, PG_SSL_REQUEST, "");
+	HEAR(&v, PG_SSL_REQUEST, "");
+	assert_bytes(buf_span(&v.reply), "S");
+	refused(v, FAULT_BAD_MESSAGE, "a second SSL request");
+	v = secure();
+	HEAR(&v, PG_SSL_REQUEST, "");
+	buf_append(&v.in, BYTES("\x16\3\1\0"));
+	listen_to(&v);
+	refused(v, FAULT_BAD_MESSAGE, "invalid length of startup packet");
+}
+
+/* Not even a TLS handshake may stand there: it was not asked for yet. */
+TEST(bytes_behind_a_request_for_tls_are_never_taken_for_tls)
+{
+	Visit v = secure();
+
+	PACKET(&v.in, PG_SSL_REQUEST, "");
+	buf_append_u8(&v.in, 0x16);
+	listen_to(&v);
+	assert_int_equal(buf_size(&v.reply), 0);
+	refused(v, FAULT_BAD_MESSAGE, "received unencrypted data after SSL request");
+	v = secure();
+	PACKET(&v.in, PG_GSSENC_REQUEST, "");
+	PACKET(&v.in, PG_SSL_REQUEST, "");
+	listen_to(&v);
+	assert_int_equal(buf_size(&v.reply), 0);
+	refused(v, FAULT_BAD_MESSAGE, "received unencrypted data after GSSAPI encryption request");
+}
+
+TEST(tls_may_begin_without_being_asked_for)
+{
+	Visit v = secure();
+
+	buf_append(&v.in, BYTES("\x16\3\1\2\0\1"));
+	listen_to(&v);
+	assert_int_equal(v.verdict, HELLO_DIRECT);
+	assert_int_equal(buf_size(&v.reply), 0);
+	assert_bytes(buf_span(&v.in), "\x16\3\1\2\0\1");
+	buf_free(&v.in);
+	HEAR(&v, PG_SSL_REQUEST, "");
+	refused(v, FAULT_BAD_MESSAGE, "a second SSL request");
+}
+
+TEST(tls_that_was_not_asked_for_stands_first_or_nowhere)
+{
+	Visit v = secure();
+
+	HEAR(&v, PG_GSSENC_REQUEST, "");
+	buf_append(&v.in, BYTES("\x16\3\1\2"));
+	listen_to(&v);
+	refused(v, FAULT_BAD_MESSAGE, "invalid length of startup packet");
+}
+
+TEST(without_a_certificate_there_is_no_tls_at_all)
+{
+	Visit v = {.verdict = HELLO_MORE};
+
+	buf_append_u8(&v.in, 0x16);
+	listen_to(&v);
+	assert_int_equal(v.verdict, HELLO_MORE);
+	buf_append(&v.in, BYTES("\3\1\2"));
+	listen_to(&v);
+	refused(v, FAULT_BAD_MESSAGE, "invalid length of startup packet");
+}
+
+/* The certificate may be there; nobody has to use it. */
+TEST(a_client_may_begin_in_clear_where_tls_could_be_had)
+{
+	Visit v = secure();
+
+	HEAR(&v, VERSION(0), "user\0bob\0\0");
+	assert_int_equal(v.verdict, HELLO_STARTUP);
+	end(&v);
+	v = secure();
+	HEAR(&v, PG_CANCEL_REQUEST, "\0\0\0\1abcd");
+	assert_int_equal(v.verdict, HELLO_CANCEL);
+	end(&v);
+}
+
+/* What a client says one after the other, each answered before the next. */
+typedef struct Visitor {
+	uint32_t packets[3];         /* codes; 0: no more */
+	HelloVerdict plain, secured; /* the last verdict, without and with a certificate */
+	const char *answers_plain, *answers_secured;
+} Visitor;
+
+static const Visitor visitors[] = {
+	{{PG_SSL_REQUEST}, HELLO_ANSWER, HELLO_SECURE, "N", "S"},
+	{{PG_GSSENC_REQUEST}, HELLO_ANSWER, HELLO_ANSWER, "N", "N"},
+	{{PG_SSL_REQUEST, PG_GSSENC_REQUEST}, HELLO_ANSWER, HELLO_ANSWER, "NN", "SN"},
+	{{PG_GSSENC_REQUEST, PG_SSL_REQUEST}, HELLO_ANSWER, HELLO_SECURE, "NN", "NS"},
+	{{PG_SSL_REQUEST, PG_SSL_REQUEST}, HELLO_FAULT, HELLO_FAULT, "N", "S"},
+	{{PG_SSL_REQUEST, VERSION(2)}, HELLO_STARTUP, HELLO_STARTUP, "N", "S"},
+	{{PG_GSSENC_REQUEST, PG_SSL_REQUEST, VERSION(0)}, HELLO_STARTUP, HELLO_STARTUP, "NN", "NS"},
+	{{PG_SSL_REQUEST, PG_CANCEL_REQUEST}, HELLO_CANCEL, HELLO_CANCEL, "N", "S"},
+	{{VERSION(3)}, HELLO_STARTUP, HELLO_STARTUP, "", ""},
+};
+
+static void put_packet_of(Buf *out, uint32_t code)
+{
+	if (code == PG_CANCEL_REQUEST)
+		PACKET(out, code, "\0\0\0\1abcd");
+	else if (PG_MAJOR(code) == 3)
+		PACKET(out, code, "user\0bob\0\0");
+	else
+		PACKET(out, code, "");
+}
+
+static void hear_cut(Visit *v, uint32_t code, size_t cut)
+{
+	Buf packet = {0};
+	size_t n;
+
+	put_packet_of(&packet, code);
+	n = buf_size(&packet);
+	buf_append(&v->in, (Span){buf_span(&packet).at, cut % n});
+	listen_to(v);
+	assert_int_equal(v->verdict, HELLO_MORE);
+	buf_append(&v->in, span_skip(buf_span(&packet), cut % n));
+	listen_to(v);
+	buf_free(&packet);
+}
+
+static void visit_cut(const Visitor *visitor, bool may_secure, size_t cut)
+{
+	Visit v = {.hello.may_secure = may_secure, .verdict = HELLO_MORE};
+
+	for (int i = 0; i < 3 && visitor->packets[i]; i++)
+		hear_cut(&v, visitor->packets[i], cut);
+	assert_int_equal(v.verdict, may_secure ? visitor->secured : visitor->plain);
+	assert_span(buf_span(&v.reply),
+		    span_of_text(may_secure ? visitor->answers_secured : visitor->answers_plain));
+	end(&v);
+}
+
+TEST(every_packet_may_be_cut_anywhere)
+{
+	for (size_t i = 0; i < N_OF(visitors); i++) {
+		for (size_t cut = 0; cut < 18; cut++) {
+			visit_cut(&visitors[i], false, cut);
+			visit_cut(&visitors[i], true, cut);
+		}
+	}
+}
+
 TEST(a_cancel_names_a_session)
 {
 	static const uint8_t secret[256];
@@ -191,7 +391,7 @@ TEST(a_cancel_names_a_session)
 		buf_append_u32(&v.in, 4711);
 		buf_append(&v.in, (Span){secret, n});
 		listen_to(&v);
-		if (n >= 1 && n <= 32) {
+		if (n >= 1 && n <= CANCEL_MARKED_MAX) {
 			assert_int_equal(v.verdict, HELLO_CANCEL);
 			assert_int_equal(v.hello.cancel.pid, 4711);
 			assert_int_equal(v.hello.cancel.secret_size, n);
@@ -228,7 +428,7 @@ TEST(another_major_version_is_not_spoken)
 
 		assert_int_equal(v.verdict, HELLO_FAULT);
 		assert_int_equal(v.why.code, FAULT_BAD_VERSION);
-		assert_contains(v.why.detail, "server supports 3.0 to 3.0");
+		assert_contains(v.why.detail, "server supports 3.0 to 3.2");
 		end(&v);
 	}
 }
@@ -238,7 +438,7 @@ TEST(a_request_for_encryption_of_another_length_is_an_unknown_version)
 	Visit v = SAYS(PG_SSL_REQUEST, "x");
 
 	refused(v, FAULT_BAD_VERSION,
-		"unsupported frontend protocol 1234.5679: server supports 3.0 to 3.0");
+		"unsupported frontend protocol 1234.5679: server supports 3.0 to 3.2");
 }
 
 TEST(nobody_comes_without_a_name)
@@ -328,7 +528,7 @@ TEST(the_compute_is_told_everything_unchanged)
 
 TEST(the_compute_is_not_told_what_we_have_refused)
 {
-	Visit v = SAYS(VERSION(2), "_pq_.a\0on\0user\0bob\0_pq_.b\0\0\0");
+	Visit v = SAYS(VERSION(0), "_pq_.a\0on\0user\0bob\0_pq_.b\0\0\0");
 	Buf out = begun(&v);
 
 	assert_bytes(buf_span(&out), "\0\0\0\022\0\3\0\0user\0bob\0\0");
@@ -348,13 +548,29 @@ static Buf negotiated(Visit v)
 
 TEST(a_newer_minor_version_is_negotiated_down)
 {
-	Buf out = negotiated(SAYS(VERSION(2), "user\0bob\0\0"));
+	Buf out = negotiated(SAYS(VERSION(3), "user\0bob\0\0"));
 
-	assert_bytes(buf_span(&out), "v\0\0\0\014\0\3\0\0\0\0\0\0");
+	assert_bytes(buf_span(&out), "v\0\0\0\014\0\3\0\2\0\0\0\0");
 	buf_free(&out);
-	out = negotiated(SAYS(VERSION(9999), "user\0bob\0\0"));
-	assert_bytes(buf_span(&out), "v\0\0\0\014\0\3\0\0\0\0\0\0");
+	out = negotiated(SAYS(VERSION(65535), "user\0bob\0\0"));
+	assert_bytes(buf_span(&out), "v\0\0\0\014\0\3\0\2\0\0\0\0");
 	buf_free(&out);
+}
+
+TEST(the_compute_is_asked_for_what_is_spoken_with_the_client)
+{
+	static const uint16_t spoken[][2] = {{0, 0}, {1, 1}, {2, 2}, {3, 2}, {65535, 2}};
+
+	for (size_t i = 0; i < N_OF(spoken); i++) {
+		Visit v = SAYS(VERSION(spoken[i][0]), "user\0bob\0\0");
+		Buf out;
+
+		assert_int_equal(v.hello.startup.minor, spoken[i][1]);
+		assert_int_equal(v.hello.startup.negotiate, spoken[i][0] > 2);
+		out = begun(&v);
+		assert_int_equal(get_u32(buf_span(&out).at + 4), VERSION(spoken[i][1]));
+		buf_free(&out);
+	}
 }
 
 TEST(options_of_the_protocol_are_named_as_not_spoken)
@@ -363,6 +579,9 @@ TEST(options_of_the_protocol_are_named_as_not_spoken)
 
 	assert_bytes(buf_span(&out), "v\0\0\0\036\0\3\0\0\0\0\0\2_pq_.one\0_pq_.two\0");
 	buf_free(&out);
+	out = negotiated(SAYS(VERSION(2), "_pq_.one\0on\0user\0bob\0\0"));
+	assert_bytes(buf_span(&out), "v\0\0\0\025\0\3\0\2\0\0\0\1_pq_.one\0");
+	buf_free(&out);
 }
 
 TEST(who_asks_for_what_we_speak_is_told_nothing)
@@ -370,7 +589,8 @@ TEST(who_asks_for_what_we_speak_is_told_nothing)
 	Buf out = negotiated(SAYS(VERSION(0), "user\0_pq_.x\0application_name\0_pq_.y\0\0"));
 
 	assert_int_equal(buf_size(&out), 0);
-	buf_free(&out);
+	out = negotiated(SAYS(VERSION(2), "user\0bob\0\0"));
+	assert_int_equal(buf_size(&out), 0);
 }
 
 int main(void)
@@ -385,6 +605,16 @@ int main(void)
 		cmocka_unit_test(encryption_is_refused_and_then_the_startup_comes),
 		cmocka_unit_test(each_kind_of_encryption_is_asked_for_once),
 		cmocka_unit_test(bytes_behind_a_request_for_encryption_are_an_attack),
+		cmocka_unit_test(tls_begins_where_there_is_a_certificate),
+		cmocka_unit_test(tls_may_be_asked_for_when_gssapi_was_refused),
+		cmocka_unit_test(gssapi_is_refused_inside_tls_too),
+		cmocka_unit_test(there_is_no_tls_inside_tls),
+		cmocka_unit_test(bytes_behind_a_request_for_tls_are_never_taken_for_tls),
+		cmocka_unit_test(tls_may_begin_without_being_asked_for),
+		cmocka_unit_test(tls_that_was_not_asked_for_stands_first_or_nowhere),
+		cmocka_unit_test(without_a_certificate_there_is_no_tls_at_all),
+		cmocka_unit_test(a_client_may_begin_in_clear_where_tls_could_be_had),
+		cmocka_unit_test(every_packet_may_be_cut_anywhere),
 		cmocka_unit_test(a_cancel_names_a_session),
 		cmocka_unit_test(a_cancels_secret_is_kept_as_it_is),
 		cmocka_unit_test(a_cancel_shorter_than_its_head_is_a_fault),
@@ -398,6 +628,7 @@ int main(void)
 		cmocka_unit_test(the_compute_is_told_everything_unchanged),
 		cmocka_unit_test(the_compute_is_not_told_what_we_have_refused),
 		cmocka_unit_test(a_newer_minor_version_is_negotiated_down),
+		cmocka_unit_test(the_compute_is_asked_for_what_is_spoken_with_the_client),
 		cmocka_unit_test(options_of_the_protocol_are_named_as_not_spoken),
 		cmocka_unit_test(who_asks_for_what_we_speak_is_told_nothing),
 	};

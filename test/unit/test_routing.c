@@ -49,8 +49,8 @@ static const Config *conf_of(const char *text)
 	return conf;
 }
 
-static void goes(const char *settings, const char *packet, const char *compute,
-		 const char *rewritten)
+static void goes_by(const char *settings, const char *server_name, const char *packet,
+		    const char *compute, const char *rewritten)
 {
 	const Config *conf = conf_of(settings);
 	const Database *database = NULL;
@@ -58,8 +58,9 @@ static void goes(const char *settings, const char *packet, const char *compute,
 	char id[64];
 	Fault why;
 
-	if (!routing_find(conf, "postgres", &s, id, sizeof(id), &database, &why))
+	if (!routing_find(conf, "postgres", server_name, &s, id, sizeof(id), &database, &why))
 		fail_msg("%s: %s", packet, why.detail);
+	assert_true(routing_apply(conf, database, "", &s, &why));
 	assert_string_equal(id, compute);
 	assert_string_equal(text_of(&s), rewritten);
 	assert_non_null(database);
@@ -67,7 +68,14 @@ static void goes(const char *settings, const char *packet, const char *compute,
 	conf_release(conf);
 }
 
-static void refused(const char *settings, const char *packet, FaultCode code, const char *detail)
+static void goes(const char *settings, const char *packet, const char *compute,
+		 const char *rewritten)
+{
+	goes_by(settings, "", packet, compute, rewritten);
+}
+
+static void refused_by(const char *settings, const char *server_name, const char *packet,
+		       FaultCode code, const char *detail)
 {
 	const Config *conf = conf_of(settings);
 	const Database *database = NULL;
@@ -75,11 +83,18 @@ static void refused(const char *settings, const char *packet, FaultCode code, co
 	char id[64];
 	Fault why;
 
-	assert_false(routing_find(conf, "postgres", &s, id, sizeof(id), &database, &why));
+	assert_false(
+		routing_find(conf, "postgres", server_name, &s, id, sizeof(id), &database, &why) &&
+		routing_apply(conf, database, "", &s, &why));
 	assert_int_equal(why.code, code);
 	assert_string_equal(why.detail, detail);
 	buf_free(&s.pairs);
 	conf_release(conf);
+}
+
+static void refused(const char *settings, const char *packet, FaultCode code, const char *detail)
+{
+	refused_by(settings, "", packet, code, detail);
 }
 
 TEST(the_database_names_the_compute)
@@ -210,7 +225,7 @@ TEST(a_separator_with_nothing_before_it_names_nothing)
 	char id[64];
 	Fault why;
 
-	assert_false(routing_find(conf, "postgres", &s, id, sizeof(id), &database, &why));
+	assert_false(routing_find(conf, "postgres", "", &s, id, sizeof(id), &database, &why));
 	assert_int_equal(why.code, FAULT_NO_ROUTE);
 	buf_free(&s.pairs);
 	conf_release(conf);
@@ -231,6 +246,151 @@ TEST(a_name_that_is_too_long_is_refused_not_cut)
 	refused("", packet, FAULT_NO_ROUTE, detail);
 	snprintf(packet, sizeof(packet), "user=endpoint$%s$bob", long_name);
 	refused("", packet, FAULT_NO_ROUTE, detail);
+}
+
+/* The server name that was asked for in TLS. */
+
+#define DOMAIN "[reveille]\nroute_domain = db.example.com\n"
+
+TEST(the_server_name_names_the_compute)
+{
+	goes_by(DOMAIN, "frog.db.example.com", "user=bob database=app", "frog",
+		"user=bob database=app");
+	goes_by(DOMAIN, "frog.db.example.com", "user=bob", "frog", "user=bob");
+	goes_by(DOMAIN, "frog.db.example.com", "user=bob options=-c+geqo=off database=a-b", "frog",
+		"user=bob options=-c geqo=off database=a-b");
+}
+
+TEST(a_domain_may_be_written_in_any_case)
+{
+	goes_by("[reveille]\nroute_domain = DB.Example.Com\n", "frog.db.example.com",
+		"user=bob database=app", "frog", "user=bob database=app");
+	goes_by(DOMAIN, "FROG.Db.Example.COM", "user=bob database=app", "frog",
+		"user=bob database=app");
+}
+
+TEST(there_may_be_several_domains)
+{
+	static const char conf[] = "[reveille]\nroute_domain = db.example.com , x.org,,\n";
+
+	goes_by(conf, "frog.db.example.com", "user=bob database=app", "frog",
+		"user=bob database=app");
+	goes_by(conf, "frog.x.org", "user=bob database=app", "frog", "user=bob database=app");
+	goes_by(conf, "frog.x.com", "user=bob database=toad", "toad", "user=bob database=toad");
+}
+
+/* One label stands before a domain, which is all that a wildcard certificate is good for. */
+TEST(a_name_elsewhere_names_nothing)
+{
+	static const char *const names[] = {
+		"db.example.com",
+		"example.com",
+		"frog.example.com",
+		"big.frog.db.example.com",
+		"frogdb.example.com",
+		"frog.db.example.com.",
+		"frog.db.example.com.evil.org",
+		"frog.xdb.example.com",
+		".db.example.com",
+		"frog",
+		"frog.",
+		".",
+	};
+
+	for (size_t i = 0; i < N_OF(names); i++)
+		goes_by(DOMAIN, names[i], "user=bob database=toad/app", "toad",
+			"user=bob database=app");
+	goes_by("", "frog.", "user=bob database=toad", "toad", "user=bob database=toad");
+	goes_by("", "frog.db.example.com", "user=bob database=toad", "toad",
+		"user=bob database=toad");
+}
+
+TEST(a_server_name_that_is_no_label_is_no_compute)
+{
+	refused_by(DOMAIN, "fr_og.db.example.com", "user=bob database=x", FAULT_NO_ROUTE,
+		   "there is no compute \"fr_og\"");
+	refused_by(DOMAIN, "-frog.db.example.com", "user=bob database=x", FAULT_NO_ROUTE,
+		   "there is no compute \"-frog\"");
+	refused_by(DOMAIN, "*.db.example.com", "user=bob database=x", FAULT_NO_ROUTE,
+		   "there is no compute \"*\"");
+	refused_by(DOMAIN, "a/b.db.example.com", "user=bob database=x", FAULT_NO_ROUTE,
+		   "there is no compute \"a/b\"");
+	refused_by(DOMAIN, "a\nb.db.example.com", "user=bob database=x", FAULT_NO_ROUTE,
+		   "there is no compute \"a?b\"");
+}
+
+TEST(a_server_name_that_is_too_long_is_refused_not_cut)
+{
+	char name[100], label[64];
+
+	memset(label, 'x', sizeof(label));
+	snprintf(name, sizeof(name), "%.64s.db.example.com", label);
+	refused_by(DOMAIN, name, "user=bob database=app", FAULT_NO_ROUTE,
+		   "the compute's name is longer than 63 characters");
+	snprintf(name, sizeof(name), "%.63s.db.example.com", label);
+	label[63] = 0;
+	goes_by(DOMAIN, name, "user=bob database=app", label, "user=bob database=app");
+}
+
+TEST(who_names_the_same_compute_twice_agrees)
+{
+	static const char users[] = DOMAIN "route_by = sni,options,user,database\n";
+
+	goes_by(DOMAIN, "frog.db.example.com", "user=bob database=frog/app", "frog",
+		"user=bob database=app");
+	goes_by(DOMAIN, "frog.db.example.com", "user=bob database=FROG/app", "frog",
+		"user=bob database=app");
+	goes_by(DOMAIN, "frog.db.example.com", "user=bob database=app options=endpoint=frog",
+		"frog", "user=bob database=app");
+	goes_by(users, "frog.db.example.com", "user=endpoint$frog$bob database=app", "frog",
+		"database=app user=bob");
+}
+
+TEST(who_names_two_computes_is_told_both)
+{
+	static const char users[] = "[reveille]\nroute_domain = db.example.com\n"
+				    "route_by = user, sni\n";
+	static const char detail[] = "the server name asks for compute \"frog\", but the startup "
+				     "packet for \"toad\"";
+
+	refused_by(DOMAIN, "frog.db.example.com", "user=bob database=toad/app", FAULT_NO_ROUTE,
+		   detail);
+	refused_by(DOMAIN, "frog.db.example.com", "user=bob options=-c+endpoint=toad",
+		   FAULT_NO_ROUTE, detail);
+	refused_by(DOMAIN, "frog.db.example.com", "user=bob options=project=toad database=frog/x",
+		   FAULT_NO_ROUTE, detail);
+	refused_by(DOMAIN, "frog.db.example.com", "user=endpoint$toad$bob database=app",
+		   FAULT_NO_ROUTE, detail);
+	refused_by(users, "frog.db.example.com", "user=endpoint$toad;bob database=app",
+		   FAULT_NO_ROUTE, detail);
+}
+
+TEST(what_two_names_contain_is_printable)
+{
+	refused_by(DOMAIN, "a\nb.db.example.com", "user=bob database=c\rd/x", FAULT_NO_ROUTE,
+		   "the server name asks for compute \"a?b\", but the startup packet for "
+		   "\"c?d\"");
+}
+
+TEST(the_admin_says_whether_server_names_count)
+{
+	static const char without[] = DOMAIN "route_by = options,database\n";
+	static const char alone[] = DOMAIN "route_by = sni\n";
+
+	goes_by(without, "frog.db.example.com", "user=bob database=toad", "toad",
+		"user=bob database=toad");
+	goes_by(alone, "frog.db.example.com", "user=bob database=toad/app", "frog",
+		"user=bob database=toad/app");
+	refused_by(alone, "", "user=bob database=toad", FAULT_NO_ROUTE,
+		   "no compute is named; say which as the database");
+}
+
+TEST(a_static_entry_may_have_a_server_name)
+{
+	goes_by("[databases]\nlegacy = host=h dbname=old\n" DOMAIN, "legacy.db.example.com",
+		"user=bob database=app", "legacy", "user=bob database=old");
+	refused_by("[databases]\nlegacy = host=h\n" DOMAIN, "frog.db.example.com",
+		   "user=bob database=legacy", FAULT_NO_ROUTE, "there is no compute \"frog\"");
 }
 
 TEST(a_static_entry_is_found_by_its_own_name)
@@ -296,6 +456,17 @@ int main(void)
 		cmocka_unit_test(what_is_no_label_is_no_compute),
 		cmocka_unit_test(a_separator_with_nothing_before_it_names_nothing),
 		cmocka_unit_test(a_name_that_is_too_long_is_refused_not_cut),
+		cmocka_unit_test(the_server_name_names_the_compute),
+		cmocka_unit_test(a_domain_may_be_written_in_any_case),
+		cmocka_unit_test(there_may_be_several_domains),
+		cmocka_unit_test(a_name_elsewhere_names_nothing),
+		cmocka_unit_test(a_server_name_that_is_no_label_is_no_compute),
+		cmocka_unit_test(a_server_name_that_is_too_long_is_refused_not_cut),
+		cmocka_unit_test(who_names_the_same_compute_twice_agrees),
+		cmocka_unit_test(who_names_two_computes_is_told_both),
+		cmocka_unit_test(what_two_names_contain_is_printable),
+		cmocka_unit_test(the_admin_says_whether_server_names_count),
+		cmocka_unit_test(a_static_entry_may_have_a_server_name),
 		cmocka_unit_test(a_static_entry_is_found_by_its_own_name),
 		cmocka_unit_test(an_entry_in_lower_case_is_found_however_it_is_written),
 		cmocka_unit_test(without_a_star_nothing_else_is_served),

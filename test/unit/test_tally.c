@@ -329,7 +329,11 @@ static uint64_t counts(void)
 	uint64_t sum = 0;
 
 	for (int i = 0; i < TALLIES_MAX; i++) {
-		sum += atomic_load(&sh->tally_word[i]) & ((1u << 30) - 1);
+		uint64_t word = atomic_load(&sh->tally_word[i]);
+
+		/* What a dead maker left is no count, and harms nobody. */
+		if (!(word >> 63))
+			sum += word & ((1u << 30) - 1);
 		for (int k = 0; k < TALLY_WORKERS; k++)
 			sum += atomic_load(&sh->tallies[i].cell[k]);
 	}

@@ -44,6 +44,24 @@ TEST(a_secret_is_found_as_it_stands)
 	userlist_free(l);
 }
 
+static void note(void *arg, const char *user, const char *secret)
+{
+	strcat(arg, user);
+	strcat(arg, "=");
+	strcat(arg, secret);
+	strcat(arg, ";");
+}
+
+TEST(everybody_is_told_of)
+{
+	Userlist *l = good("\"a\" \"\"\n\"b\" \"secret\"\n\"c\" \"md5x\"");
+	char all[64] = "";
+
+	userlist_each(l, note, all);
+	assert_string_equal(all, "a=;b=secret;c=md5x;");
+	userlist_free(l);
+}
+
 TEST(an_empty_file_has_nobody)
 {
 	static const char *const empty[] = {"", "\n\n", "; nobody", " \t\r\n#\n"};
@@ -126,6 +144,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_secret_is_found_as_it_stands),
+		cmocka_unit_test(everybody_is_told_of),
 		cmocka_unit_test(an_empty_file_has_nobody),
 		cmocka_unit_test(a_bad_line_is_named_and_its_secret_is_not),
 		cmocka_unit_test(names_and_secrets_have_a_longest_length),

@@ -43,6 +43,57 @@ TEST(an_address_may_be_of_every_kind)
 	}
 }
 
+TEST(a_compute_with_tls_has_a_name)
+{
+	static const struct {
+		const char *word, *name;
+	} good[] = {{"\"frog.db.example.com\"", "frog.db.example.com"},
+		    {"\"Frog-1_x.svc\"", "Frog-1_x.svc"},
+		    {"null", ""},
+		    {"\"\"", ""},
+		    {"7", ""}};
+
+	for (size_t i = 0; i < N_OF(good); i++) {
+		char body[200];
+		RouteAnswer a;
+
+		snprintf(body, sizeof(body), "{\"address\": \"h:1\", \"server_name\": %s}",
+			 good[i].word);
+		assert_int_equal(judge(200, body, &a), WAKE_OK);
+		assert_string_equal(a.server_name, good[i].name);
+	}
+}
+
+TEST(what_is_no_name_is_no_server_name)
+{
+	static const char *const bad[] = {"a b",   "a/b",   "*.example.com",
+					  "a\\nb", "[::1]", "fr\xc3\xb6g"};
+
+	for (size_t i = 0; i < N_OF(bad); i++) {
+		char body[200];
+		RouteAnswer a;
+
+		snprintf(body, sizeof(body), "{\"address\": \"h:1\", \"server_name\": \"%s\"}",
+			 bad[i]);
+		assert_int_equal(judge(200, body, &a), WAKE_FAILED);
+		assert_string_equal(a.fault.cause, "the server name is no DNS name");
+	}
+}
+
+TEST(a_server_name_that_is_too_long_is_refused_not_cut)
+{
+	char body[600], name[ROUTE_SERVER_SIZE + 1] = {0};
+	RouteAnswer a;
+
+	memset(name, 'x', ROUTE_SERVER_SIZE);
+	snprintf(body, sizeof(body), "{\"address\": \"h:1\", \"server_name\": \"%s\"}", name);
+	assert_int_equal(judge(200, body, &a), WAKE_FAILED);
+	name[ROUTE_SERVER_SIZE - 1] = 0;
+	snprintf(body, sizeof(body), "{\"address\": \"h:1\", \"server_name\": \"%s\"}", name);
+	assert_int_equal(judge(200, body, &a), WAKE_OK);
+	assert_string_equal(a.server_name, name);
+}
+
 TEST(a_wake_has_a_depth)
 {
 	static const struct {
@@ -257,6 +308,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_answer_says_where_the_compute_is),
 		cmocka_unit_test(an_address_may_be_of_every_kind),
+		cmocka_unit_test(a_compute_with_tls_has_a_name),
+		cmocka_unit_test(what_is_no_name_is_no_server_name),
+		cmocka_unit_test(a_server_name_that_is_too_long_is_refused_not_cut),
 		cmocka_unit_test(a_wake_has_a_depth),
 		cmocka_unit_test(a_good_status_with_a_bad_body_ends_the_wake),
 		cmocka_unit_test(an_address_that_leads_nowhere_ends_the_wake),

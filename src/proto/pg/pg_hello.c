@@ -18,8 +18,8 @@ static HelloVerdict bad_layout(Fault *why)
 	return HELLO_FAULT;
 }
 
-/* Each request for encryption is allowed once, and is refused: TLS comes later. */
-static HelloVerdict refuse_encryption(Buf *in, bool *asked, const char *what, Buf *reply,
+/* Each request for encryption is allowed once. */
+static HelloVerdict answer_encryption(Buf *in, bool *asked, bool yes, const char *what, Buf *reply,
 				      Fault *why)
 {
 	if (*asked) {
@@ -32,8 +32,8 @@ static HelloVerdict refuse_encryption(Buf *in, bool *asked, const char *what, Bu
 	}
 	*asked = true;
 	buf_take(in, HEAD_SIZE);
-	buf_append_u8(reply, 'N');
-	return HELLO_ANSWER;
+	buf_append_u8(reply, yes ? 'S' : 'N');
+	return yes ? HELLO_SECURE : HELLO_ANSWER;
 }
 
 /* The secret is whatever follows the process id: 4 bytes, or up to 256 in 3.2. */
@@ -41,7 +41,7 @@ static HelloVerdict read_cancel(Hello *hello, Span packet, Fault *why)
 {
 	size_t size = packet.n - HEAD_SIZE - 4;
 
-	if (packet.n < HEAD_SIZE + 5 || size > CANCEL_SECRET_MAX) {
+	if (packet.n < HEAD_SIZE + 5 || size > CANCEL_MARKED_MAX) {
 		fault_set(why, FAULT_BAD_MESSAGE, "invalid length of cancel request");
 		return HELLO_FAULT;
 	}
@@ -94,7 +94,9 @@ static void note_negotiation(Startup *s)
 	Span rest = buf_span(&s->pairs);
 	const char *name, *value;
 
-	s->negotiate = s->minor > 0;
+	s->negotiate = s->minor > PG_MINOR_MAX;
+	if (s->negotiate)
+		s->minor = PG_MINOR_MAX;
 	while (next_pair(&rest, &name, &value))
 		s->negotiate |= is_protocol_option(name);
 }
@@ -106,7 +108,7 @@ static HelloVerdict read_startup(Hello *hello, Span packet, uint32_t version, Fa
 
 	if (PG_MAJOR(version) != 3) {
 		fault_set(why, FAULT_BAD_VERSION,
-			  "unsupported frontend protocol %u.%u: server supports 3.0 to 3.0",
+			  "unsupported frontend protocol %u.%u: server supports 3.0 to 3.2",
 			  PG_MAJOR(version), PG_MINOR(version));
 		return HELLO_FAULT;
 	}
@@ -131,20 +133,32 @@ static HelloVerdict read_packet(Hello *hello, Buf *in, uint32_t length, Buf *rep
 	HelloVerdict verdict;
 
 	if (code == PG_SSL_REQUEST && length == HEAD_SIZE)
-		return refuse_encryption(in, &hello->asked_ssl, "SSL request", reply, why);
+		return answer_encryption(in, &hello->asked_ssl, hello->may_secure, "SSL request",
+					 reply, why);
 	if (code == PG_GSSENC_REQUEST && length == HEAD_SIZE)
-		return refuse_encryption(in, &hello->asked_gss, "GSSAPI encryption request", reply,
-					 why);
+		return answer_encryption(in, &hello->asked_gss, false, "GSSAPI encryption request",
+					 reply, why);
 	verdict = code == PG_CANCEL_REQUEST ? read_cancel(hello, packet, why)
 					    : read_startup(hello, packet, code, why);
 	buf_take(in, length);
 	return verdict;
 }
 
+/* A TLS record of a handshake begins with this, and no length that we accept does. */
+static bool is_direct_tls(const Hello *hello, const Buf *in)
+{
+	return hello->may_secure && !hello->asked_ssl && !hello->asked_gss && buf_size(in) > 0 &&
+	       buf_span(in).at[0] == 0x16;
+}
+
 HelloVerdict pg_hello(Hello *hello, Buf *in, Buf *reply, Fault *why)
 {
 	uint32_t length;
 
+	if (is_direct_tls(hello, in)) {
+		hello->asked_ssl = true;
+		return HELLO_DIRECT;
+	}
 	if (buf_size(in) < LENGTH_SIZE)
 		return HELLO_MORE;
 	length = get_u32(buf_span(in).at);
@@ -155,6 +169,17 @@ HelloVerdict pg_hello(Hello *hello, Buf *in, Buf *reply, Fault *why)
 	if (buf_size(in) < length)
 		return HELLO_MORE;
 	return read_packet(hello, in, length, reply, why);
+}
+
+void pg_ask_tls(Buf *to_server)
+{
+	buf_append_u32(to_server, HEAD_SIZE);
+	buf_append_u32(to_server, PG_SSL_REQUEST);
+}
+
+TlsAnswer pg_tls_answer(uint8_t answer)
+{
+	return answer == 'S' ? TLS_AGREED : answer == 'N' ? TLS_DECLINED : TLS_NO_ANSWER;
 }
 
 void hello_free(Hello *hello)
@@ -212,7 +237,7 @@ void pg_negotiate(const Startup *s, Buf *to_client)
 		return;
 	buf_append_u8(to_client, PG_NEGOTIATE_PROTOCOL_VERSION);
 	buf_append_u32(to_client, 0);
-	buf_append_u32(to_client, 3 << 16);
+	buf_append_u32(to_client, 3u << 16 | s->minor);
 	buf_append_u32(to_client, 0);
 	while (next_pair(&rest, &name, &value)) {
 		if (!is_protocol_option(name))
@@ -224,7 +249,7 @@ void pg_negotiate(const Startup *s, Buf *to_client)
 	buf_put_u32(to_client, start + 9, options);
 }
 
-/* StartupMessage 3.0, with every parameter but the protocol options that we refused. */
+/* StartupMessage, with every parameter but the protocol options that we refused. */
 void pg_begin(const Startup *s, Buf *to_compute)
 {
 	Span rest = buf_span(&s->pairs);
@@ -232,7 +257,7 @@ void pg_begin(const Startup *s, Buf *to_compute)
 	size_t start = buf_size(to_compute);
 
 	buf_append_u32(to_compute, 0);
-	buf_append_u32(to_compute, 3 << 16);
+	buf_append_u32(to_compute, 3u << 16 | s->minor);
 	while (next_pair(&rest, &name, &value)) {
 		if (!is_protocol_option(name))
 			put_pair(to_compute, name, value);

@@ -10,11 +10,6 @@
 #include "base/text.h"
 #include "pg.h"
 
-#define FRAME_HEAD 5
-
-#define AUTH_OK         0
-#define AUTH_SASL_FINAL 12
-
 /* A field of an ErrorResponse as text, or "" (some servers leave fields out). */
 static const char *find_field(Span body, char type)
 {
@@ -64,7 +59,7 @@ static bool is_not_yet(const char *sqlstate)
 
 static LoginVerdict take_error(Login *login, Span frame, Buf *to_client, Fault *why)
 {
-	Span body = span_skip(frame, FRAME_HEAD);
+	Span body = span_skip(frame, PG_FRAME_HEAD);
 	const char *sqlstate = find_field(body, 'C');
 
 	if (!login->heard && is_not_yet(sqlstate)) {
@@ -89,8 +84,14 @@ static void ask(Login *login, Buf *to_compute)
 	buf_append_text(to_compute, login->connect_query);
 }
 
-static LoginVerdict take_ready(Login *login, Span frame, Buf *to_client, Buf *to_compute)
+static LoginVerdict take_ready(Login *login, Span frame, Buf *to_client, Buf *to_compute,
+			       Fault *why)
 {
+	if (login->own.on && !login->own.let_in) {
+		fault_set(why, FAULT_BAD_MESSAGE,
+			  "the compute is ready before it has let the session in");
+		return LOGIN_FAULT;
+	}
 	if (login->connect_query && !login->asking) {
 		ask(login, to_compute);
 		return LOGIN_MORE;
@@ -107,6 +108,49 @@ static void count_wanted(Login *login, Span body)
 	login->wanted += kind != AUTH_OK && kind != AUTH_SASL_FINAL;
 }
 
+/*
+ * The list of mechanisms without SCRAM-SHA-256-PLUS: it binds to the client's
+ * TLS connection, which is with us, and the compute would take us for an attacker.
+ */
+static void pass_mechanisms(Login *login, Span frame, Buf *to_client)
+{
+	Span list = span_skip(frame, PG_FRAME_HEAD + 4);
+	Buf kept = {0};
+
+	while (list.n > 0 && list.at[0] != 0) {
+		const uint8_t *zero = memchr(list.at, 0, list.n);
+
+		if (!zero)
+			break;
+		if (strcmp((const char *)list.at, PG_SCRAM_PLUS) == 0)
+			login->hid_plus = true;
+		else
+			buf_append_text(&kept, (const char *)list.at);
+		list = span_skip(list, (size_t)(zero - list.at) + 1);
+	}
+	buf_append_u8(&kept, 0);
+	pg_begin_auth(AUTH_SASL, buf_size(&kept), to_client);
+	buf_append(to_client, buf_span(&kept));
+	buf_free(&kept);
+	login->heard = true;
+}
+
+static LoginVerdict take_auth(Login *login, Span frame, Buf *to_client, Buf *to_compute, Fault *why)
+{
+	Span body = span_skip(frame, PG_FRAME_HEAD);
+
+	if (login->own.on)
+		return pg_own_login(login, frame, to_compute, why);
+	count_wanted(login, body);
+	if (login->no_binding && body.n >= 4 && get_u32(body.at) == AUTH_SASL) {
+		pass_mechanisms(login, frame, to_client);
+		return LOGIN_MORE;
+	}
+	buf_append(to_client, frame);
+	login->heard = true;
+	return LOGIN_MORE;
+}
+
 static LoginVerdict take_message(Login *login, Span frame, Buf *to_client, Buf *to_compute,
 				 Fault *why)
 {
@@ -114,13 +158,16 @@ static LoginVerdict take_message(Login *login, Span frame, Buf *to_client, Buf *
 	case PG_ERROR_RESPONSE:
 		return take_error(login, frame, to_client, why);
 	case PG_READY_FOR_QUERY:
-		return take_ready(login, frame, to_client, to_compute);
+		return take_ready(login, frame, to_client, to_compute, why);
 	case PG_BACKEND_KEY_DATA:
-		take_key(login, span_skip(frame, FRAME_HEAD), to_client);
+		take_key(login, span_skip(frame, PG_FRAME_HEAD), to_client);
 		return LOGIN_MORE;
 	case PG_AUTHENTICATION:
-		count_wanted(login, span_skip(frame, FRAME_HEAD));
-		break;
+		return take_auth(login, frame, to_client, to_compute, why);
+	case PG_NEGOTIATE_PROTOCOL_VERSION:
+		/* That the compute speaks less is no matter: the client's version is spoken with
+		 * us. */
+		return LOGIN_MORE;
 	case 'N': /* a notice, a parameter: the client's, also from the connect query */
 	case 'S':
 		break;
@@ -136,7 +183,7 @@ static LoginVerdict take_message(Login *login, Span frame, Buf *to_client, Buf *
 
 LoginVerdict pg_login(Login *login, Buf *in, Buf *to_client, Buf *to_compute, Fault *why)
 {
-	while (buf_size(in) >= FRAME_HEAD) {
+	while (buf_size(in) >= PG_FRAME_HEAD) {
 		const uint8_t *at = buf_span(in).at;
 		uint32_t length = get_u32(at + 1);
 		LoginVerdict verdict;
@@ -160,9 +207,31 @@ LoginVerdict pg_login(Login *login, Buf *in, Buf *to_client, Buf *to_compute, Fa
 size_t pg_wanted(const Login *login, const Buf *from_client)
 {
 	Span in = buf_span(from_client);
-	uint32_t length = in.n >= FRAME_HEAD ? get_u32(in.at + 1) : 0;
+	uint32_t length = in.n >= PG_FRAME_HEAD ? get_u32(in.at + 1) : 0;
 
 	if (login->wanted == 0 || length < 4 || in.n - 1 < length)
 		return 0;
 	return (size_t)length + 1;
+}
+
+/*
+ * A client that could bind to its TLS connection, and was not offered it, says so
+ * ('y'), and a compute that offers it takes that for an attack.  The flag is
+ * signed, so it cannot be changed on the way.
+ */
+bool pg_passable(const Login *login, Span message, Fault *why)
+{
+	static const char begins[] = PG_SCRAM;
+	size_t flag = PG_FRAME_HEAD + sizeof(begins) + 4;
+
+	if (!login->hid_plus || message.n <= flag || message.at[0] != PG_PASSWORD ||
+	    memcmp(message.at + PG_FRAME_HEAD, begins, sizeof(begins)) != 0 ||
+	    message.at[flag] != 'y')
+		return true;
+	fault_set(why, FAULT_REFUSED,
+		  "SCRAM with TLS to the proxy and TLS to the compute cannot be passed through: "
+		  "channel binding ends at the proxy");
+	return fault_hint(why,
+			  "set auth_type = scram-sha-256 in the proxy, or channel_binding=disable "
+			  "in the client, or server_tls_sslmode = disable");
 }
