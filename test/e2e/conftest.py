@@ -118,6 +118,22 @@ def plane():
 
 
 @pytest.fixture
+def put():
+    """A function that writes a file for the program to read; returns its path."""
+    folder = make_folder()
+
+    def write(name, text):
+        path = os.path.join(folder, name)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        procs.give_to_service_user(path)
+        return path
+
+    yield write
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
 def start_proxy(request):
     """A function that starts a proxy; each must end well when the test is over."""
     proxies = []

@@ -98,6 +98,14 @@ class Authority:
             extensions.append("subjectAltName=" + ",".join(map(_alternative, names)))
         return self.issue(cn or "server", extensions, **how)
 
+    def alone(self, *names, key="P-256"):
+        """For a server, signed by itself: this authority has nothing to do with it."""
+        made = self._paths("alone")
+        self._request(made.cert, made.key, "alone",
+                      ["subjectAltName=" + ",".join(map(_alternative, names))], key,
+                      "-x509", "-days", "30")
+        return made
+
     def client(self, user, **how):
         """For the client who is this user."""
         return self.issue(user, ["basicConstraints=critical,CA:false",

@@ -20,10 +20,17 @@ def refusal(sqlstate, text):
     return message(b"E", f"SFATAL\0VFATAL\0C{sqlstate}\0M{text}\0\0".encode())
 
 
+SSL_REQUEST = struct.pack("!i", 80877103)
+
+
 def read_startup(sock):
-    """The startup packet's body."""
+    """The startup packet's body; a request for TLS before it is refused, as a server without it does."""
     size, = struct.unpack("!i", sock.recv(4, socket.MSG_WAITALL))
-    return sock.recv(size - 4, socket.MSG_WAITALL)
+    body = sock.recv(size - 4, socket.MSG_WAITALL)
+    if body != SSL_REQUEST:
+        return body
+    sock.sendall(b"N")
+    return read_startup(sock)
 
 
 class FakeCompute:

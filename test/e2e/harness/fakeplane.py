@@ -1,7 +1,7 @@
 """A stand-in for a control plane, which answers as a test tells it to.
 
-It speaks the wake call of dialect `reveille` and takes activity reports. It wakes nothing: the
-addresses it gives lead to servers that the test started. What it is for is what a real control
+It speaks the wake call of dialect `reveille`, says who may connect (get_endpoint_access_control)
+and takes activity reports. It wakes nothing: the addresses it gives lead to servers that the test started. What it is for is what a real control
 plane does only on a bad day: to hang, to talk nonsense, to refuse, to be slow.
 """
 
@@ -23,6 +23,17 @@ def awake(address, **more):
         call.answer(200, {"address": address, "compute_id": call.compute, "generation": 1,
                           "engine": "postgres", "server_name": None, "cold_start_info": "cold",
                           "ready_in_ms": 1, "aux": {}, **more})
+    return step
+
+
+def access(secrets=None, allowed_ips=(), tcp=None):
+    """A step that tells the secret of each role, and from where and how often one may connect."""
+    def step(call):
+        call.answer(200, {"role_secret": (secrets or {}).get(call.role, ""),
+                          "project_id": "p", "account_id": None, "allowed_ips": list(allowed_ips),
+                          "allowed_vpc_endpoint_ids": None, "block_public_connections": None,
+                          "block_vpc_connections": None,
+                          "rate_limits": {"connection_attempts": {"tcp": tcp}}})
     return step
 
 
@@ -61,7 +72,7 @@ def drop(call):
 
 class _Call(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    plane = compute = None
+    plane = compute = role = None
 
     def setup(self):
         super().setup()
@@ -75,10 +86,13 @@ class _Call(http.server.BaseHTTPRequestHandler):
         url = urllib.parse.urlsplit(self.path)
         arguments = urllib.parse.parse_qs(url.query, keep_blank_values=True)
         self.compute = arguments.get("endpointish", [""])[0]
-        if url.path != "/api/v1/wake_compute":
+        self.role = arguments.get("role", [""])[0]
+        if url.path == "/api/v1/wake_compute":
+            self.plane.take(self)(self)
+        elif url.path == "/get_endpoint_access_control":
+            self.plane.take_question(self)(self)
+        else:
             self.answer(404, {"title": "no such route"})
-            return
-        self.plane.take(self)(self)
 
     def do_POST(self):
         size = int(self.headers.get("Content-Length", 0))
@@ -121,6 +135,7 @@ class FakeControlPlane:
         self.url = f"http://127.0.0.1:{self.port}"
         self._changed = threading.Condition()
         self._steps, self._times, self._peers = {}, {}, {}
+        self._access, self._roles = {}, {}
         self._abandoned, self.activity, self.connections = {}, [], set()
         handler = type("Call", (_Call,), {"plane": self})
         self._server = _Server(("127.0.0.1", self.port), handler)
@@ -138,6 +153,23 @@ class FakeControlPlane:
             steps = self._steps.get(call.compute) or self._steps.get("*") or [status(404)]
             self._changed.notify_all()
             return steps.pop(0) if len(steps) > 1 else steps[0]
+
+    def admit(self, compute, *steps):
+        """As behave(), for questions about who may connect."""
+        with self._changed:
+            self._access[compute] = list(steps)
+
+    def take_question(self, call):
+        with self._changed:
+            self._roles.setdefault(call.compute, []).append(call.role)
+            self._changed.notify_all()
+            steps = self._access.get(call.compute) or self._access.get("*") or [status(404)]
+            return steps.pop(0) if len(steps) > 1 else steps[0]
+
+    def roles_asked(self, compute):
+        """Whose secrets were asked for, in turn."""
+        with self._changed:
+            return list(self._roles.get(compute, []))
 
     def calls(self, compute):
         with self._changed:
@@ -170,6 +202,10 @@ class FakeControlPlane:
     def wait_for_calls(self, compute, count, seconds=20):
         self._wait(lambda: len(self._times.get(compute, [])) >= count, seconds,
                    f"call {count} for {compute}")
+
+    def wait_for_questions(self, compute, count, seconds=20):
+        self._wait(lambda: len(self._roles.get(compute, [])) >= count, seconds,
+                   f"question {count} about {compute}")
 
     def wait_for_abandoned(self, compute, seconds):
         self._wait(lambda: self._abandoned.get(compute), seconds, f"a call for {compute} given up")

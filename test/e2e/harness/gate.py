@@ -1,4 +1,4 @@
-"""A TCP forwarder before a real server, which can hold connections back or cut them."""
+"""A TCP forwarder before a real server without TLS, which can hold connections back or cut them."""
 
 import select
 import socket
@@ -6,7 +6,7 @@ import struct
 import threading
 
 from .procs import PATIENCE, free_port
-from .wire import CANCEL_CODE
+from .wire import CANCEL_CODE, SSL_REQUEST
 
 
 class Gate:
@@ -37,8 +37,12 @@ class Gate:
     def _serve(self, client):
         with client:
             try:
-                head = client.recv(16, socket.MSG_WAITALL | socket.MSG_PEEK)
-                if len(head) >= 8 and struct.unpack("!i", head[4:8])[0] == CANCEL_CODE:
+                head = client.recv(8, socket.MSG_WAITALL | socket.MSG_PEEK)
+                if head == SSL_REQUEST:
+                    client.recv(8)
+                    client.sendall(b"N")
+                    head = client.recv(8, socket.MSG_WAITALL | socket.MSG_PEEK)
+                if len(head) == 8 and struct.unpack("!i", head[4:])[0] == CANCEL_CODE:
                     self.cancel_seen.set()
                     self.cancels.wait(60 * PATIENCE)
                 with socket.create_connection(self.target) as server:

@@ -77,6 +77,13 @@ def ini_text(sections):
     return "\n".join(lines) + "\n"
 
 
+def userlist(users):
+    """The text of an auth_file with these secrets."""
+    def quoted(text):
+        return '"' + text.replace('"', '""') + '"'
+    return "".join(f"{quoted(name)} {quoted(secret)}\n" for name, secret in users.items())
+
+
 class Proxy:
     """One running Reveille with its supervisor, workers, monitor and perhaps control plane."""
 

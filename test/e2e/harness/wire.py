@@ -48,7 +48,9 @@ def startup_packet(version=VERSION_3_0, **params):
 
 
 def cancel_packet(pid, secret):
-    return struct.pack("!iiiI", 16, CANCEL_CODE, pid, secret)
+    """The secret is a number, or bytes as protocol 3.2 has them."""
+    secret = secret if isinstance(secret, bytes) else struct.pack("!I", secret)
+    return struct.pack("!iii", 12 + len(secret), CANCEL_CODE, pid) + secret
 
 
 def row_values(body):
@@ -77,7 +79,7 @@ class Wire:
         if not isinstance(address, str):
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.parameters, self.notices, self.notifications = {}, [], []
-        self.pid = self.secret = self.negotiated = self.status = None
+        self.pid = self.secret = self.key = self.negotiated = self.status = None
 
     def __enter__(self):
         return self
@@ -124,7 +126,8 @@ class Wire:
                 name, value = body.split(b"\0")[:2]
                 self.parameters[name.decode()] = value.decode()
             elif kind == b"K":
-                self.pid, self.secret = struct.unpack("!iI", body)
+                self.pid, self.key = struct.unpack_from("!i", body)[0], body[4:]
+                self.secret = int.from_bytes(self.key, "big") if len(self.key) == 4 else self.key
             elif kind == b"v":
                 self.negotiated = body
             elif kind in keep:
