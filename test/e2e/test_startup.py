@@ -10,7 +10,7 @@ import pytest
 
 from harness import procs
 from harness.proxy import sanitized
-from harness.wire import (GSS_REQUEST, SSL_REQUEST, VERSION_3_0, VERSION_3_2, Closed, ServerError,
+from harness.wire import (GSS_REQUEST, SSL_REQUEST, VERSION_3_0, Closed, ServerError,
                           Wire, cancel_packet, message, query_message, startup_packet)
 
 STARTUP = startup_packet(user="app", database="app")
@@ -67,14 +67,6 @@ def test_bytes_behind_a_request_for_encryption_end_the_connection(proxy, request
         answer = w.until_closed()
     assert b"R\0\0\0\x08\0\0\0\0" not in answer, "the smuggled startup packet was served"
     assert answer[:1] in (b"", b"N", b"E")
-
-
-def test_protocol_3_2_is_negotiated_down_and_works(proxy):
-    with proxy.wire() as w:
-        w.login(version=VERSION_3_2)
-        newest, unknown = struct.unpack_from("!ii", w.negotiated)
-        assert (newest & 0xffff, unknown) == (0, 0)
-        assert w.value("select 1") == "1"
 
 
 def test_protocol_options_are_named_as_not_understood_and_the_session_works(proxy):
