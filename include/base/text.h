@@ -34,6 +34,9 @@ void text_printable(char *text);
  */
 const char *text_quote(char *out, size_t size, const char *text);
 
+/* For a URL: letters, digits and -._~ as they are, all else as %XX (RFC 3986 §2.3). Cut to fit. */
+void text_percent_encode(char *out, size_t size, const char *text);
+
 /* Compares n bytes in a time that depends on n alone. */
 bool bytes_equal_in_constant_time(const void *a, const void *b, size_t n);
 

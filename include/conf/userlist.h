@@ -8,6 +8,8 @@
 #ifndef CONF_USERLIST_H
 #define CONF_USERLIST_H
 
+#include <stdbool.h>
+
 #include "base/fault.h"
 
 #define USERLIST_NAME_MAX   128 /* with its zero, as PgBouncer's */
@@ -24,6 +26,9 @@ Userlist *userlist_parse(const char *file, const char *text, Fault *why);
  * lives as long as the list.
  */
 const char *userlist_find(const Userlist *l, const char *user);
+
+/* Whether a secret is a password as it is: neither NULL nor empty, a SCRAM secret or a hash. */
+bool userlist_is_plain(const char *secret);
 
 /* Calls each() with every user. */
 void userlist_each(const Userlist *l, void (*each)(void *arg, const char *user, const char *secret),

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LABEL_MAX 63
@@ -74,6 +75,21 @@ const char *text_quote(char *out, size_t size, const char *text)
 	out[n++] = '"';
 	out[n] = 0;
 	return out;
+}
+
+void text_percent_encode(char *out, size_t size, const char *text)
+{
+	size_t n = 0;
+
+	for (; *text && n + 4 < size; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (isalnum(c) || strchr("-._~", c))
+			out[n++] = (char)c;
+		else
+			n += (size_t)snprintf(out + n, size - n, "%%%02X", c);
+	}
+	out[n] = 0;
 }
 
 bool bytes_equal_in_constant_time(const void *a, const void *b, size_t n)

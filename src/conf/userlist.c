@@ -110,6 +110,12 @@ const char *userlist_find(const Userlist *l, const char *user)
 	return u ? u->secret : NULL;
 }
 
+bool userlist_is_plain(const char *secret)
+{
+	return secret && *secret && !text_starts(secret, "SCRAM-SHA-256$") &&
+	       !text_starts(secret, "md5");
+}
+
 void userlist_each(const Userlist *l, void (*each)(void *arg, const char *user, const char *secret),
 		   void *arg)
 {

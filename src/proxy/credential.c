@@ -1,6 +1,5 @@
 #include "credential.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,7 +154,7 @@ bool credential_now(Credentials *all, const CredentialWish *wish, CredentialInfo
 
 	*info = (CredentialInfo){0};
 	if (!wish->rules_only)
-		info->secret = access_secret(all->worker->access, wish->user);
+		info->secret = access_secret(wish->access, wish->user);
 	if (info->secret || strlen(wish->user) >= USERLIST_NAME_MAX)
 		return true;
 	if (!control_plane_applies(wish) &&
@@ -261,22 +260,6 @@ static void on_access(void *arg, const FetchAnswer *fetched)
 		ask_database(c);
 }
 
-/* Everything but letters, digits and a few marks is written as its number (RFC 3986 §2). */
-static void percent_encode(char *out, size_t size, const char *text)
-{
-	size_t n = 0;
-
-	for (; *text && n + 4 < size; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (isalnum(c) || strchr("-._~", c))
-			out[n++] = (char)c;
-		else
-			n += (size_t)snprintf(out + n, size - n, "%%%02X", c);
-	}
-	out[n] = 0;
-}
-
 static void ask_control_plane(Credential *c)
 {
 	char url[1600], role[3 * USERLIST_NAME_MAX + 8];
@@ -287,7 +270,7 @@ static void ask_control_plane(Credential *c)
 			  .on_answer = on_access,
 			  .arg = c};
 
-	percent_encode(role, sizeof(role), c->rules_only ? "-" : c->user);
+	text_percent_encode(role, sizeof(role), c->rules_only ? "-" : c->user);
 	snprintf(url, sizeof(url), "%s/get_endpoint_access_control?endpointish=%s&role=%s",
 		 c->conf->wake.control_plane_url.s, c->compute, role);
 	c->fetch = fetch(c->all->worker->fetcher, &call);

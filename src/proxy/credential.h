@@ -9,6 +9,7 @@
 #ifndef PROXY_CREDENTIAL_H
 #define PROXY_CREDENTIAL_H
 
+#include "access.h"
 #include "conf/conf.h"
 #include "conf/network.h"
 #include "sys/loop.h"
@@ -28,6 +29,7 @@ typedef struct CredentialInfo {
 
 typedef struct CredentialWish {
 	const Config *conf;
+	const Access *access; /* that goes with it */
 	const char *compute, *user;
 	const Database *database;
 	bool rules_only; /* not the secret: who may come, as far as the control plane says */

@@ -17,11 +17,6 @@
 
 #define TICKET_MS 20 /* that a session ticket waits for company */
 
-static int64_t login_left_ms(const Session *s)
-{
-	return s->arrival->login_left_ms - (clock_ms() - s->arrival->login_since_ms);
-}
-
 void phase_hello_enter(Session *s)
 {
 	s->arrival->hello.may_secure = s->arrival->access->clients;
@@ -33,7 +28,7 @@ void phase_hello_enter(Session *s)
 void session_secure(Session *s)
 {
 	const Handshake *h = &s->arrival->handshake;
-	int64_t left = login_left_ms(s),
+	int64_t left = session_login_left_ms(s),
 		most = conf_ms(s->conf->reveille.client_tls_handshake_timeout);
 	Tls *tls = tls_from_client(s->arrival->access->clients, h->direct);
 
@@ -223,13 +218,13 @@ static void too_late(Session *s)
 
 static void on_deadline(Session *s)
 {
-	if (s->client.stream.shaking_hands || login_left_ms(s) <= 0) {
+	if (s->client.stream.shaking_hands || session_login_left_ms(s) <= 0) {
 		too_late(s);
 		return;
 	}
 	if (s->client.stream.tls)
 		stream_send(&s->client.stream, (Span){0});
-	session_deadline(s, login_left_ms(s));
+	session_deadline(s, session_login_left_ms(s));
 }
 
 void phase_hello_event(Session *s, Event e)

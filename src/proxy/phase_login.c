@@ -83,9 +83,7 @@ void phase_login_enter(Session *s)
 	a->ready_us = clock_us();
 	a->login_since_ms = a->ready_us / 1000;
 	session_deadline(s, a->login_left_ms);
-	if (!a->negotiated)
-		s->proto->negotiate(&a->hello.startup, &packet);
-	a->negotiated = true;
+	session_negotiate(s, &packet);
 	if (buf_size(&packet) > 0)
 		stream_send(&s->client.stream, buf_span(&packet));
 	buf_free(&packet);

@@ -18,19 +18,6 @@
 #include "throttling.h"
 #include "worker.h"
 
-static void begin(Session *s);
-
-static int64_t left_ms(const Session *s)
-{
-	return s->arrival->login_left_ms - (clock_ms() - s->arrival->login_since_ms);
-}
-
-static bool is_plain(const char *secret)
-{
-	return secret && *secret && !text_starts(secret, "SCRAM-SHA-256$") &&
-	       !text_starts(secret, "md5");
-}
-
 /* What the entry says counts for the compute; else what auth_file has for the user that goes there.
  */
 static const char *password_for_compute(const Session *s)
@@ -41,11 +28,11 @@ static const char *password_for_compute(const Session *s)
 	const char *secret;
 
 	if (*d->password)
-		return is_plain(d->password) ? d->password : NULL;
+		return userlist_is_plain(d->password) ? d->password : NULL;
 	if (!*d->user || strcmp(d->user, a->user) == 0)
 		return p->password;
-	secret = access_secret(s->worker->access, d->user);
-	return is_plain(secret) ? secret : NULL;
+	secret = access_secret(s->arrival->access, d->user);
+	return userlist_is_plain(secret) ? secret : NULL;
 }
 
 /* The client may come in; from here on what the compute asks is ours to answer. */
@@ -89,42 +76,6 @@ bool prove_allows(const Session *s, const CredentialInfo *info, Fault *why)
 	return true;
 }
 
-/* The control plane's rules hold whoever judges the client. */
-static void let_through(Session *s, const CredentialInfo *info)
-{
-	Fault why;
-
-	if (!info || prove_allows(s, info, &why))
-		begin(s);
-	else
-		session_refuse(s, &why);
-}
-
-/* A control plane that does not answer keeps nobody from a compute that runs. */
-static void on_rules(void *arg, const CredentialInfo *info, const Fault *why)
-{
-	Session *s = arg;
-	Proving *p = s->work;
-
-	(void)why;
-	p->wait = NULL;
-	let_through(s, info);
-}
-
-static void find_rules(Session *s)
-{
-	Proving *p = s->work;
-	CredentialWish wish = proving_wish(s);
-	CredentialInfo info;
-
-	wish.rules_only = true;
-	wish.on_credential = on_rules;
-	if (credential_now(s->worker->credentials, &wish, &info))
-		let_through(s, &info);
-	else
-		p->wait = credential_ask(s->worker->credentials, &wish);
-}
-
 static void refuse_identity(Session *s, const char *what)
 {
 	char name[NAME_SIZE];
@@ -140,14 +91,13 @@ static void refuse_identity(Session *s, const char *what)
 /* For a client that need not say anything: its secret in auth_file serves us at the compute. */
 static void accept_known(Session *s)
 {
-	const char *secret = access_secret(s->worker->access, s->arrival->user);
+	const char *secret = access_secret(s->arrival->access, s->arrival->user);
 	Proving *p = s->work;
 	Buf first = {0};
 
-	if (is_plain(secret))
+	if (userlist_is_plain(secret))
 		p->password = mem_text(secret);
-	s->proto->negotiate(&s->arrival->hello.startup, &first);
-	s->arrival->negotiated = true;
+	session_negotiate(s, &first);
 	proving_say(s, &first);
 	prove_accept(s);
 }
@@ -155,9 +105,9 @@ static void accept_known(Session *s)
 /* As PgBouncer has it: whoever is trusted has to be known, where there is a list; any is any. */
 static void trust(Session *s)
 {
-	bool listed = access_secret(s->worker->access, s->arrival->user);
+	bool listed = access_secret(s->arrival->access, s->arrival->user);
 
-	if (s->worker->access->users && !listed && !conf_is(&s->conf->reveille.auth_type, "any"))
+	if (s->arrival->access->users && !listed && !conf_is(&s->conf->reveille.auth_type, "any"))
 		refuse_identity(s, "trust");
 	else
 		accept_known(s);
@@ -227,13 +177,49 @@ static void begin(Session *s)
 	}
 }
 
+/* The control plane's rules hold whoever judges the client. */
+static void let_through(Session *s, const CredentialInfo *info)
+{
+	Fault why;
+
+	if (!info || prove_allows(s, info, &why))
+		begin(s);
+	else
+		session_refuse(s, &why);
+}
+
+/* A control plane that does not answer keeps nobody from a compute that runs. */
+static void on_rules(void *arg, const CredentialInfo *info, const Fault *why)
+{
+	Session *s = arg;
+	Proving *p = s->work;
+
+	(void)why;
+	p->wait = NULL;
+	let_through(s, info);
+}
+
+static void find_rules(Session *s)
+{
+	Proving *p = s->work;
+	CredentialWish wish = proving_wish(s);
+	CredentialInfo info;
+
+	wish.rules_only = true;
+	wish.on_credential = on_rules;
+	if (credential_now(s->worker->credentials, &wish, &info))
+		let_through(s, &info);
+	else
+		p->wait = credential_ask(s->worker->credentials, &wish);
+}
+
 /* Who is asked for a secret tells the rules too. */
 static bool asks_control_plane_anyway(const Session *s)
 {
 	const Arrival *a = s->arrival;
 
 	return (a->method == HBA_SCRAM || a->method == HBA_PLAIN) &&
-	       !access_secret(s->worker->access, a->user);
+	       !access_secret(s->arrival->access, a->user);
 }
 
 static bool has_rules(const Session *s)
@@ -247,7 +233,7 @@ static bool has_rules(const Session *s)
 void phase_prove_enter(Session *s)
 {
 	s->work = NEW(Proving);
-	session_deadline(s, left_ms(s));
+	session_deadline(s, session_login_left_ms(s));
 	if (has_rules(s) && !asks_control_plane_anyway(s))
 		find_rules(s);
 	else

@@ -13,6 +13,7 @@ CredentialWish proving_wish(Session *s)
 	const Arrival *a = s->arrival;
 
 	return (CredentialWish){.conf = s->conf,
+				.access = a->access,
 				.compute = a->compute,
 				.user = a->user,
 				.database = a->database,
@@ -107,8 +108,7 @@ static void ask_client(Session *s)
 	Buf question = {0};
 
 	p->asked = true;
-	s->proto->negotiate(&s->arrival->hello.startup, &question);
-	s->arrival->negotiated = true;
+	session_negotiate(s, &question);
 	s->proto->ask_proof(&p->proof, &question);
 	proving_say(s, &question);
 	proving_hear(s);
@@ -172,7 +172,7 @@ static void take_secret(Session *s, const char *text)
 	ScramSecret parsed;
 	bool good = scram_secret_parse(&parsed, scram ? text : nothing);
 
-	scram_secret_mock(&x->secret, s->worker->access->mock_key, s->arrival->user);
+	scram_secret_mock(&x->secret, s->arrival->access->mock_key, s->arrival->user);
 	x->known = may_be_known && good;
 	if (!text)
 		p->cause = "nobody has a secret of such a user, or there is no such compute";

@@ -249,6 +249,18 @@ void session_publish(Session *s, const SlotInfo *info)
 	ROW_STORE(&s->worker->shared->slots[s->slot], info);
 }
 
+int64_t session_login_left_ms(const Session *s)
+{
+	return s->arrival->login_left_ms - (clock_ms() - s->arrival->login_since_ms);
+}
+
+void session_negotiate(Session *s, Buf *to_client)
+{
+	if (!s->arrival->negotiated)
+		s->proto->negotiate(&s->arrival->hello.startup, to_client);
+	s->arrival->negotiated = true;
+}
+
 void session_arrived(Session *s)
 {
 	access_release(s->arrival->access);

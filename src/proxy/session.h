@@ -183,6 +183,12 @@ void session_publish(Session *s, const SlotInfo *info);
 /* TCP_NODELAY and keepalive as configured. */
 void session_tune(const Session *s, Stream *stream);
 
+/* What is left of the client's own time to log in, in milliseconds; before it is paused. */
+int64_t session_login_left_ms(const Session *s);
+
+/* Appends, the first time, what of the client's wish will not be spoken. */
+void session_negotiate(Session *s, Buf *to_client);
+
 /* The login is over: what only it needed goes. */
 void session_arrived(Session *s);
 

@@ -10,7 +10,6 @@
 
 #include "accept.h"
 #include "base/mem.h"
-#include "base/text.h"
 #include "handshake.h"
 #include "phases.h"
 #include "relay.h"
@@ -72,7 +71,7 @@ static void make_keys(void *arg, const char *user, const char *secret)
 	ScramSecret mock;
 	StretchOrder order = {.tenant = "", .password = secret, .keep = true};
 
-	if (!*secret || text_starts(secret, "SCRAM-SHA-256$") || text_starts(secret, "md5"))
+	if (!userlist_is_plain(secret))
 		return;
 	scram_secret_mock(&mock, w->access->mock_key, user);
 	order.salt = mock.salt;

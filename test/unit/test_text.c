@@ -105,9 +105,22 @@ TEST(a_quoted_text_ends_where_its_quote_does)
 	assert_string_equal(text_quote(out, 6, "longer"), "\"lo\"");
 }
 
+TEST(what_could_mean_something_in_a_url_is_written_as_a_number)
+{
+	char out[16];
+
+	text_percent_encode(out, sizeof(out), "aZ0-._~");
+	assert_string_equal(out, "aZ0-._~");
+	text_percent_encode(out, sizeof(out), "a/&\xc3 ");
+	assert_string_equal(out, "a%2F%26%C3%20");
+	text_percent_encode(out, sizeof(out), "////////");
+	assert_string_equal(out, "%2F%2F%2F%2F");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_could_mean_something_in_a_url_is_written_as_a_number),
 		cmocka_unit_test(a_copy_that_does_not_fit_is_cut_and_says_so),
 		cmocka_unit_test(white_space_goes_at_both_ends_only),
 		cmocka_unit_test(a_label_is_what_dns_says),

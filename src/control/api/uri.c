@@ -20,15 +20,6 @@ static void host_of(const char *listen_addr, char *out, size_t size)
 		snprintf(out, size, strchr(first, ':') ? "[%.100s]" : "%.100s", text_trim(first));
 }
 
-static void percent_encode(const char *text, char *out, size_t size)
-{
-	size_t n = 0;
-
-	for (; *text && n + 4 < size; text++)
-		n += (size_t)snprintf(out + n, size - n, "%%%02X", (unsigned char)*text);
-	out[n] = 0;
-}
-
 bool uri_of_compute(char out[URI_SIZE], const Config *conf, const char *id, const char *password)
 {
 	char host[140], separator[64] = "";
@@ -36,7 +27,7 @@ bool uri_of_compute(char out[URI_SIZE], const Config *conf, const char *id, cons
 	if (conf->reveille.listen_port == 0 || !*conf->reveille.listen_addr.s)
 		return false;
 	host_of(conf->reveille.listen_addr.s, host, sizeof(host));
-	percent_encode(conf->reveille.route_separator.s, separator, sizeof(separator));
+	text_percent_encode(separator, sizeof(separator), conf->reveille.route_separator.s);
 	snprintf(out, URI_SIZE, "postgresql://" CLIENT_ROLE ":%s@%s:%d/%s%s" CLIENT_ROLE, password,
 		 host, conf->reveille.listen_port, id, separator);
 	return true;
