@@ -29,7 +29,7 @@ typedef enum TlsVerify {
 	TLS_VERIFY_NAME, /* and, of a server, be for the name that was dialled */
 } TlsVerify;
 
-/* Texts as PgBouncer's settings of those names have them; "" or "default" leaves OpenSSL's. */
+/* Texts as PgBouncer's settings of those names have them; "" or "default" is our own choice. */
 typedef struct TlsSetup {
 	const char *names; /* "client_tls" or "server_tls": how the settings are called */
 	const char *key_file, *cert_file, *ca_file;

@@ -53,7 +53,7 @@ void connect_init(Connect *c, Worker *w, Stream *stream,
 /* Begins; never calls back before it returns. The plan's texts are copied. */
 void connect_start(Connect *c, const ConnectPlan *plan);
 
-/* Gives up and closes the stream, unless it was handed over. */
+/* Gives up; the stream is the caller's to close. Harmless if nothing is under way. */
 void connect_stop(Connect *c);
 
 #endif

@@ -37,7 +37,6 @@ typedef struct Tenant {
 } Tenant;
 
 struct Stretcher {
-	Loop *loop;
 	Timer turn;
 	Kept *kept; /* oldest first */
 	TAILQ_HEAD(, Tenant) tenants;
@@ -140,7 +139,6 @@ Stretcher *stretcher_new(Loop *loop)
 {
 	Stretcher *s = NEW(Stretcher);
 
-	s->loop = loop;
 	TAILQ_INIT(&s->tenants);
 	timer_init(&s->turn, loop, on_turn, s);
 	return s;

@@ -14,7 +14,8 @@
 
 #define READ_BUFFER 32768 /* so that two records are received at once */
 
-void tls_take_error(Fault *why, const char *what)
+/* Says what OpenSSL's oldest error is, and forgets them all. */
+static void take_error(Fault *why, const char *what)
 {
 	unsigned long code = ERR_peek_error();
 	const char *reason = code ? ERR_reason_error_string(code) : NULL;
@@ -55,7 +56,7 @@ static bool bad(Fault *why, const TlsSetup *setup, const char *name, const char 
 				 setup->names, name, value, meaning);
 	}
 	snprintf(what, sizeof(what), "%s%s \"%.120s\" cannot be used", setup->names, name, value);
-	tls_take_error(why, what);
+	take_error(why, what);
 	return false;
 }
 
@@ -178,7 +179,7 @@ static TlsContext *new_context(const SSL_METHOD *method, const TlsSetup *setup, 
 	ctx->alpn = setup->alpn;
 	ctx->ssl = SSL_CTX_new(method);
 	if (!ctx->ssl) {
-		tls_take_error(why, "OpenSSL does not work");
+		take_error(why, "OpenSSL does not work");
 		free(ctx);
 		return NULL;
 	}

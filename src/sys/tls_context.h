@@ -35,7 +35,4 @@ struct Tls {
 /* The hash for channel binding of a certificate; 0 if it has none. */
 size_t tls_hash_of(const X509 *cert, uint8_t hash[TLS_HASH_MAX]);
 
-/* Says what OpenSSL's oldest error is, and forgets them all. */
-void tls_take_error(Fault *why, const char *what);
-
 #endif
