@@ -9,6 +9,7 @@ import pytest
 
 from harness import procs
 from harness.certs import Authority
+from harness.fakecompute import FakeCompute
 from harness.fakeplane import FakeControlPlane
 from harness.gate import Gate
 from harness.postgres import Postgres, make_template
@@ -162,6 +163,20 @@ def start_proxy(request):
 def proxy(start_proxy, pg):
     """The plainest proxy: two workers before the shared server."""
     return start_proxy({"*": pg.entry})
+
+
+@pytest.fixture
+def compute():
+    """A function that starts a compute which does what the test says."""
+    running = []
+
+    def start(serve):
+        running.append(FakeCompute(serve))
+        return running[-1]
+
+    yield start
+    for c in running:
+        c.stop()
 
 
 @pytest.fixture

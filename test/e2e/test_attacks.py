@@ -11,24 +11,10 @@ import psycopg.sql
 import pytest
 
 from harness import procs
-from harness.fakecompute import WELCOME, FakeCompute, read_startup, refusal
+from harness.fakecompute import WELCOME, read_startup, refusal
 from harness.fakeplane import awake, held, status
 from harness.proxy import sanitized
 from harness.wire import Closed, ServerError, message, query_message, startup_packet
-
-
-@pytest.fixture
-def compute():
-    """A function that starts a compute which does what the test says."""
-    running = []
-
-    def start(serve):
-        running.append(FakeCompute(serve))
-        return running[-1]
-
-    yield start
-    for c in running:
-        c.stop()
 
 
 def deaf(release):

@@ -10,7 +10,7 @@ import pytest
 
 from harness import drivers, procs, scram
 from harness.certs import client_tls, libpq_tls, server_tls
-from harness.fakecompute import FakeCompute, read_startup, refusal
+from harness.fakecompute import read_startup, refusal
 from harness.fakeplane import access, awake, drop, status
 from harness.figures import Comparison
 from harness.proxy import make_folder, userlist
@@ -577,20 +577,6 @@ def test_a_compute_that_wants_more_than_scram_gives_is_our_fault(start, pg, secr
 def test_a_compute_that_trusts_us_is_logged_in_to(start, pg):
     proxy = start({"*": pg.entry}, {"user_trust": scram.secret("mine")})
     assert works(proxy, "user_trust", "mine")
-
-
-@pytest.fixture
-def compute():
-    """A function that starts a compute which does what the test says."""
-    running = []
-
-    def run(serve):
-        running.append(FakeCompute(serve))
-        return running[-1]
-
-    yield run
-    for c in running:
-        c.stop()
 
 
 def authentication(kind, data=b""):

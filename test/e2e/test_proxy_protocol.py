@@ -11,7 +11,7 @@ import pytest
 
 from harness import procs
 from harness.certs import client_tls, server_tls
-from harness.fakecompute import WELCOME, FakeCompute
+from harness.fakecompute import WELCOME
 from harness.tls import SecureWire, client_context, client_hello, server_context
 from harness.wire import (SSL_REQUEST, VERSION_3_0, Closed, ServerError, Wire, cancel_packet,
                           message, query_message, startup_packet)
@@ -65,20 +65,6 @@ def pair(ca):
 def behind(start_proxy, pg):
     """A proxy that trusts 127.0.0.1 with a header."""
     return start_proxy({"*": pg.entry}, proxy_protocol_networks="127.0.0.1")
-
-
-@pytest.fixture
-def compute():
-    """A function that starts a compute which does what the test says."""
-    running = []
-
-    def start(serve):
-        running.append(FakeCompute(serve))
-        return running[-1]
-
-    yield start
-    for c in running:
-        c.stop()
 
 
 def from_address(proxy, source):

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import os
+import pathlib
 import random
 import re
 import shutil
@@ -230,16 +231,24 @@ def test_ciphers_are_those_that_the_settings_name(start_tls):
 # Settings that cannot be.
 
 @pytest.fixture
-def bad_settings(pair, ca, tmp_path):
-    """Settings with a mistake each, and a word that the complaint has to have."""
-    broken = tmp_path / "broken.crt"
+def bad_settings(pair, ca):
+    """Settings with a mistake each, and a word that the complaint has to have.
+
+    The files lie with the pair's own, where the service's user gets to see them."""
+    folder = pathlib.Path(pair.key).parent
+    broken = folder / "broken.crt"
     broken.write_text("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n")
-    os.chmod(tmp_path, 0o755)
+    locked = folder / "locked.key"
+    subprocess.run(["openssl", "pkey", "-in", pair.key, "-aes256", "-passout", "pass:x",
+                    "-out", locked], check=True)
+    os.chmod(locked, 0o644)
     good = client_tls(pair, "require", ca)
     return [({**good, "client_tls_key_file": "/nowhere/key"}, "/nowhere/key"),
             ({**good, "client_tls_cert_file": "/nowhere/cert"}, "/nowhere/cert"),
             ({**good, "client_tls_ca_file": "/nowhere/ca"}, "/nowhere/ca"),
-            ({**good, "client_tls_key_file": ca.server("other").key}, "it is not the key of the certificate"),
+            ({**good, "client_tls_key_file": ca.server("other").key},
+             "it is not the key of the certificate"),
+            ({**good, "client_tls_key_file": str(locked)}, "take the passphrase off"),
             ({**good, "client_tls_cert_file": str(broken)}, "broken.crt"),
             ({**good, "client_tls_ciphers": "NO-SUCH-CIPHER"}, "NO-SUCH-CIPHER"),
             ({**good, "client_tls13_ciphers": "NO_SUCH_CIPHER"}, "NO_SUCH_CIPHER"),
@@ -265,6 +274,16 @@ def test_a_setting_of_tls_that_cannot_be_is_an_error_with_t_and_at_start(bad_set
                              **own, **settings}})
             assert status, (args, settings)
             assert word in said, (args, settings)
+
+
+@pytest.mark.skipif(not procs.running_as_root(), reason="only root can become somebody else")
+def test_files_are_tried_as_the_user_who_will_read_them(pair):
+    own = pathlib.Path(pair.key).with_name("roots.key")
+    own.write_bytes(open(pair.key, "rb").read())
+    os.chmod(own, 0o600)
+    settings = {**client_tls(pair), "client_tls_key_file": str(own), "user": procs.SERVICE_USER}
+    status, said = check(sections={"reveille": settings})
+    assert status and "client_tls_key_file" in said and "Permission denied" in said
 
 
 def test_a_reload_with_a_setting_of_tls_that_cannot_be_changes_nothing(tls, bad_settings):

@@ -10,7 +10,7 @@ import pytest
 
 from harness import procs
 from harness.certs import client_tls, expired, server_tls
-from harness.fakecompute import WELCOME, FakeCompute
+from harness.fakecompute import WELCOME
 from harness.fakeplane import awake
 from harness.tls import SecureWire, server_context
 from harness.wire import (SSL_REQUEST, VERSION_3_0, ServerError, cancel, cancel_packet, message,
@@ -47,20 +47,6 @@ def servers(start_postgres, pg, tls_pg, ca, other_ca):
             "other name": start_postgres(tls=ca.server("other.example.com")),
             "other authority": start_postgres(tls=other_ca.server(NAME, "localhost")),
             "expired": start_postgres(tls=ca.server(NAME, "localhost", **expired()))}
-
-
-@pytest.fixture
-def compute():
-    """A function that starts a compute which does what the test says."""
-    running = []
-
-    def start(serve):
-        running.append(FakeCompute(serve))
-        return running[-1]
-
-    yield start
-    for c in running:
-        c.stop()
 
 
 class TlsCompute:
@@ -247,6 +233,21 @@ def test_bytes_behind_the_answer_about_tls_are_refused(start_proxy, compute, mod
     with pytest.raises(ServerError) as refused:
         proxy.login()
     assert refused.value.sqlstate == "57P03" and "before TLS" in refused.value.text
+
+
+def test_an_answer_that_is_neither_yes_nor_no_is_not_taken_for_a_no(start_proxy, compute):
+    heard = []
+
+    def serve(sock, number):
+        sock.recv(8, socket.MSG_WAITALL)
+        sock.sendall(b"E")
+        heard.append(sock.recv(1))
+
+    proxy = start_proxy(entry(compute(serve)), **server_tls("prefer"), **SOON)
+    with pytest.raises(ServerError) as refused:
+        proxy.login()
+    assert refused.value.sqlstate == "57P03" and "request for TLS" in refused.value.text
+    assert set(heard) == {b""}, "something was said in clear"
 
 
 @pytest.mark.parametrize("mode", ["prefer", "verify-full"])

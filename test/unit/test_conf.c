@@ -679,6 +679,24 @@ static char *printed(void (*print)(FILE *out))
 	return text;
 }
 
+static void asks_at(const char *settings, const char *url)
+{
+	const Config *conf = good(settings);
+
+	assert_string_equal(conf->wake.control_plane_url.s, url);
+	conf_release(conf);
+}
+
+TEST(the_control_plane_that_is_asked_is_our_own_if_there_is_one)
+{
+	asks_at("", "http://127.0.0.1:8081");
+	asks_at("[control]\nlisten = 127.0.0.1:9000\n", "http://127.0.0.1:9000");
+	asks_at("[control]\nlisten = /run/x/api\n", "http://127.0.0.1:8081");
+	asks_at("[wake]\ncontrol_plane_url = http://10.0.0.9:1\n[control]\nlisten = "
+		"127.0.0.1:9000\n",
+		"http://10.0.0.9:1");
+}
+
 TEST(the_sample_file_is_itself_a_good_file)
 {
 	conf_release(good(printed(conf_print_ini)));
@@ -775,6 +793,7 @@ int main(void)
 		cmocka_unit_test(a_reload_keeps_what_only_a_restart_can_change),
 		cmocka_unit_test(a_reload_of_the_same_file_changes_nothing),
 		cmocka_unit_test(who_holds_a_config_may_use_it),
+		cmocka_unit_test(the_control_plane_that_is_asked_is_our_own_if_there_is_one),
 		cmocka_unit_test(the_sample_file_is_itself_a_good_file),
 		cmocka_unit_test(the_sample_file_names_every_default),
 		cmocka_unit_test(the_manual_has_every_setting),
