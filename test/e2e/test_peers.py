@@ -172,6 +172,34 @@ def test_a_dead_peer_holds_nobody_longer_than_cancel_wait_timeout(group, pg):
             assert was_cancelled(w)
 
 
+def test_strangers_get_no_more_than_so_many_peers_told_at_a_time(start_proxy, pg):
+    most = 64
+    with socket.create_server(("127.0.0.1", 0), backlog=2 * most) as silent:
+        peer = f"host=127.0.0.1 port={silent.getsockname()[1]}"
+        proxy = start_proxy({"*": pg.entry}, launch=False, workers=1, peer_id=1, cancel_rate=0,
+                            cancel_wait_timeout="600s")
+        proxy.sections["peers"] = {2: peer}
+        proxy.write_ini()
+        proxy.start()
+
+        def figures():
+            return [proxy.metric(f"reveille_cancels_{name}_total")
+                    for name in ("forwarded", "wrong")]
+
+        waiting = [proxy.wire() for _ in range(most)]
+        for w in waiting:
+            w.send(packet(12345, b"\0\2xx"))
+        procs.wait_until(lambda: figures() == [most, 0], 10, "the peer to be told")
+        send_cancel(proxy, 12345, b"\0\2xx")
+        assert figures() == [most, 1], "one too many was told, or kept waiting"
+        with proxy.login(application_name="ours") as w:
+            sleep(w, pg, "ours")
+            cancel(proxy.address, w.pid, w.secret)
+            assert was_cancelled(w)
+        for w in waiting:
+            w.close()
+
+
 def test_a_peer_that_is_killed_and_comes_back_is_told_again(group, pg):
     first, second = group(2, cancel_wait_timeout="500ms")
     second.term()
