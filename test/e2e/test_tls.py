@@ -18,12 +18,12 @@ import pytest
 
 from harness import procs
 from harness.certs import client_tls, expired, libpq_tls
-from harness.proxy import check, sanitized
+from harness.proxy import check
+from harness.syscalls import can_be_counted, costs_six_calls
 from harness.tls import (CrumbWire, SecureWire, ask_for_tls, client_context, client_hello,
                          hears_close)
 from harness.wire import (GSS_REQUEST, SSL_REQUEST, Closed, ServerError, cancel, message,
                           query_message, startup_packet)
-from test_steady_state import PER_TRANSACTION, calls_of, strace_works
 
 NAME = "a.db.example.com"
 MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
@@ -760,8 +760,7 @@ def test_waiting_handshakes_that_leave_are_forgotten(start_tls):
 
 # What it costs.
 
-@pytest.mark.skipif(not strace_works(), reason="strace is missing or may not trace")
-@pytest.mark.skipif(sanitized(), reason="sanitizers make system calls of their own")
+@can_be_counted
 @pytest.mark.parametrize("legs", ["client", "both"])
 def test_a_transaction_over_tls_costs_six_system_calls(start_tls, start_postgres, pair, tmp_path,
                                                        pg, legs):
@@ -769,28 +768,10 @@ def test_a_transaction_over_tls_costs_six_system_calls(start_tls, start_postgres
     proxy = start_tls(databases={"*": server.entry}, workers=1)
     script = tmp_path / "one.sql"
     script.write_text("select 1\n")
-    load = subprocess.Popen(
-        ["pgbench", "-n", "-f", str(script), "-c", "1", "-T", "60", "-M", "simple", "-h",
-         proxy.host, "-p", str(proxy.port), "-U", "app", "app"],
-        env={**os.environ, "PGSSLMODE": "require"}, stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        def pass_by(count):
-            goal = proxy.metric("reveille_queries_total") + count
-            procs.wait_until(lambda: proxy.metric("reveille_queries_total") >= goal, 30,
-                             f"{count} transactions")
 
-        pass_by(100)
-        if legs == "both":
-            assert server.sessions("pid in (select pid from pg_stat_ssl where ssl)") == 1
-        calls = calls_of(proxy.workers()[0], str(tmp_path / "calls"),
-                         lambda: load.poll() is None, lambda: pass_by(1500))
-    finally:
-        load.kill()
-        load.wait()
-    transactions = calls["sendto"] / 2
-    assert transactions > 1000
-    others = {name: count for name, count in calls.items() if name not in PER_TRANSACTION}
-    assert sum(others.values()) <= 5, f"{others} in {transactions:.0f} transactions"
-    for name, count in PER_TRANSACTION.items():
-        assert calls[name] / transactions == pytest.approx(count, abs=0.02), calls
+    def is_secured():
+        encrypted = server.sessions("pid in (select pid from pg_stat_ssl where ssl)")
+        assert legs == "client" or encrypted == 1
+
+    costs_six_calls(proxy, str(tmp_path / "calls"), ["-f", str(script), "-M", "simple"],
+                    count=1500, others=5, warm=is_secured, PGSSLMODE="require")
