@@ -16,10 +16,12 @@ struct Canceller {
 	Timer deadline;
 	void (*on_done)(void *arg);
 	void *arg;
+	LIST_ENTRY(Canceller) link;
 };
 
 static void finish(Canceller *c)
 {
+	LIST_REMOVE(c, link);
 	if (c->lookup)
 		resolve_cancel(c->lookup);
 	connect_stop(&c->connect);
@@ -99,6 +101,7 @@ Canceller *cancel_send(Worker *w, const CancelTarget *target, void (*on_done)(vo
 
 	*c = (Canceller){.worker = w, .target = *target, .on_done = on_done, .arg = arg};
 	c->stream.fd = -1;
+	LIST_INSERT_HEAD(&w->cancellers, c, link);
 	connect_init(&c->connect, w, &c->stream, on_connected, c);
 	timer_init(&c->deadline, w->loop, on_deadline, c);
 	timer_arm(&c->deadline, conf_ms(w->conf->reveille.cancel_wait_timeout));
@@ -112,6 +115,14 @@ Canceller *cancel_send(Worker *w, const CancelTarget *target, void (*on_done)(vo
 void cancel_forget(Canceller *c)
 {
 	c->on_done = NULL;
+}
+
+void cancel_stop(Worker *w)
+{
+	while (!LIST_EMPTY(&w->cancellers)) {
+		cancel_forget(LIST_FIRST(&w->cancellers));
+		finish(LIST_FIRST(&w->cancellers));
+	}
 }
 
 bool cancel_target(const SlotInfo *info, CancelTarget *out)

@@ -32,6 +32,9 @@ Canceller *cancel_send(Worker *w, const CancelTarget *target, void (*on_done)(vo
 /* on_done will not be called; the cancel goes its way. */
 void cancel_forget(Canceller *c);
 
+/* The worker ends: so do the cancels that are on their way, and nobody is told. */
+void cancel_stop(Worker *w);
+
 /* The client of this session has vanished in the middle of a request: nobody waits for the end. */
 void cancel_abandoned(Session *s);
 

@@ -10,6 +10,7 @@
 
 #include "accept.h"
 #include "base/mem.h"
+#include "cancel.h"
 #include "handshake.h"
 #include "phases.h"
 #include "relay.h"
@@ -222,6 +223,7 @@ static Worker *new_worker(const WorkerSetup *setup)
 	TAILQ_INIT(&w->strangers);
 	handshakes_init(w);
 	LIST_INIT(&w->calls);
+	LIST_INIT(&w->cancellers);
 	timer_init(&w->shutdown, w->loop, on_shutdown_timeout, w);
 	token_read(w->conf, w->shared->proxy_token, w->token);
 	return w;
@@ -230,6 +232,7 @@ static Worker *new_worker(const WorkerSetup *setup)
 static void free_worker(Worker *w)
 {
 	wake_stop(w);
+	cancel_stop(w);
 	credentials_free(w->credentials);
 	fetcher_free(w->fetcher);
 	resolver_free(w->resolver);

@@ -25,6 +25,7 @@
 
 typedef struct WakeCall WakeCall;
 LIST_HEAD(WakeCallList, WakeCall);
+LIST_HEAD(CancellerList, Canceller);
 
 typedef struct Listener {
 	Worker *worker;
@@ -65,6 +66,7 @@ struct Worker {
 	struct SessionList strangers; /* who have not proved who they are, oldest first */
 	uint32_t n_strangers, strangers_max;
 	struct WakeCallList calls;
+	struct CancellerList cancellers;
 	uint32_t n_sessions, slot_hint, next_host;
 	struct SessionList handshakes, handshakes_waiting;
 	int n_told; /* peers that are being told of cancels */
