@@ -134,12 +134,17 @@ def test_a_wrong_key_cancels_nothing_on_any_of_them(group, pg):
 def test_the_canceller_is_held_until_the_other_one_has_delivered(start_proxy, group, gate, pg):
     """So that the next query cannot be hit, as with one proxy."""
     between = gate(pg.address)
-    first, second = group(2, server_tls_sslmode="disable")
+    first, second = group(2, server_tls_sslmode="disable", workers=1)
     second.sections["databases"] = {"*": f"host=127.0.0.1 port={between.port}"}
     second.write_ini()
     second.hup()
+
+    def goes_through_the_gate():
+        login(second, "early").close()
+        return between.opened
+
+    procs.wait_until(goes_through_the_gate, 10, "the reload to reach the worker")
     with login(second, "held") as w, first.wire() as canceller:
-        assert between.opened, "the reload has not reached the worker"
         sleep(w, pg, "held")
         between.cancels.clear()
         canceller.send(packet(w.pid, w.secret))
