@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/fault.h"
 #include "sys/loop.h"
 
 typedef struct PgConn PgConn;
@@ -41,19 +42,46 @@ void pgconn_forget_environment(void);
 /* Connects when first asked something. The texts of the target are copied. */
 PgConn *pgconn_new(Loop *loop, const PgTarget *target, PgAnswer on_answer, void *arg);
 
+/* The same for "postgresql://…", of which libpq understands every part. */
+PgConn *pgconn_new_url(Loop *loop, const char *url, PgAnswer on_answer, void *arg);
+bool pgconn_url_is_good(const char *url, Fault *why);
+
 /*
- * Asks; on_answer() is called once, later, at the latest after timeout_ms.
- * After an error the connection is useless.
+ * Asks; on_answer() is called once, later, at the latest after timeout_ms (0: ever).
+ * After an error without an SQLSTATE the connection is useless.
  */
 void pgconn_ask(PgConn *c, const char *sql, int64_t timeout_ms);
 
+/* Of the last answer, if it was an error that the server told; else "". */
+const char *pgconn_sqlstate(const PgConn *c);
+
+/* Tells, while nothing is asked, that the connection is lost. */
+void pgconn_watch(PgConn *c, void (*on_lost)(void *arg));
+
 /* The same with a value for $1, which travels beside the statement and never becomes part of it. */
 void pgconn_ask_with(PgConn *c, const char *sql, const char *param, int64_t timeout_ms);
+
+#define PG_PARAMS 16
+
+typedef enum PgType { PG_UNKNOWN = 0, PG_INT8 = 20, PG_TEXT = 25 } PgType; /* pg_type's oid */
+
+/* Values for $1, $2, …; borrowed until the question was answered. */
+typedef struct PgParams {
+	int n;
+	PgType types[PG_PARAMS];
+	const char *values[PG_PARAMS];
+} PgParams;
+
+void pgconn_ask_params(PgConn *c, const char *sql, const PgParams *params, int64_t timeout_ms);
 
 /* Silence from here on; allowed from within on_answer(). */
 void pgconn_free(PgConn *c);
 
 int pg_rows_count(const PgRows *rows);
+int pg_rows_columns(const PgRows *rows);
+
+/* How many rows a statement found or changed. */
+int pg_rows_touched(const PgRows *rows);
 
 /* As PostgreSQL writes it; "" for NULL, and for a column that there is not. */
 const char *pg_rows_text(const PgRows *rows, int row, int column);

@@ -130,13 +130,42 @@ static void on_projects(void *arg, const StoreRows *rows, const Fault *why)
 		die("could not read the projects: error=\"%s\"", why->detail);
 	for (int i = 0; i < rows->n; i++)
 		fleet_set_project(&c->fleet, &rows->projects[i]);
-	c->store->ops->compute_list(c->store, &all, (StoreCall){on_computes, c});
+	store_compute_list(c->store, &all, (StoreCall){on_computes, c});
+}
+
+static void on_taken_over(void *arg, const StoreRows *rows, const Fault *why)
+{
+	Controller *c = arg;
+	Page all = {0};
+
+	if (why)
+		die("could not take over: error=\"%s\"", why->detail);
+	log_info("this control plane is in charge: epoch=%lld",
+		 (long long)rows->leadership[0].epoch);
+	c->store->epoch = rows->leadership[0].epoch;
+	store_project_list(c->store, &all, (StoreCall){on_projects, c});
+}
+
+/* Whoever lost his lead ends at once: what he would do next, another one does already. */
+static void on_lead(void *arg, LeadNews news)
+{
+	Controller *c = arg;
+
+	switch (news) {
+	case LEAD_WON:
+		store_take_over(c->store, "", (StoreCall){on_taken_over, c});
+		return;
+	case LEAD_OTHERS:
+		log_info("another control plane is in charge, and this one helps");
+		return;
+	case LEAD_LOST:
+		die("the lock of the one in charge is lost, so this control plane ends");
+	}
 }
 
 void control_main(const ControlSetup *setup)
 {
 	Controller *c = NEW(Controller);
-	Page all = {0};
 	Fault why;
 
 	c->setup = *setup;
@@ -148,7 +177,7 @@ void control_main(const ControlSetup *setup)
 	watch_signals(c);
 	if (!open_all(c, &why))
 		die("the control plane cannot start: error=\"%s\"", why.detail);
-	c->store->ops->project_list(c->store, &all, (StoreCall){on_projects, c});
+	store_lead(c->store, on_lead, c);
 	loop_run(c->loop);
 	log_info("the control plane ends, computes go on running");
 	exit(0);

@@ -27,7 +27,7 @@ void heartbeat(void *controller)
 		beats[n++].last_activity = unit_last_activity(u);
 	}
 	if (n > 0)
-		c->store->ops->heartbeat(c->store, beats, n, (StoreCall){on_written, c});
+		store_heartbeat(c->store, beats, n, (StoreCall){on_written, c});
 	free(beats);
 	timer_arm(&c->heartbeat, HEARTBEAT_MS);
 }

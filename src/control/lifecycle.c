@@ -18,9 +18,11 @@ bool lifecycle_allows(ComputeState from, ComputeState to)
 	return allowed[from] & 1u << to;
 }
 
-bool lifecycle_is_metered(ComputeState state)
+IntervalKind lifecycle_interval(ComputeState state)
 {
-	return state == COMPUTE_ACTIVE;
+	if (state == COMPUTE_ACTIVE)
+		return INTERVAL_ACTIVE;
+	return INTERVAL_NONE;
 }
 
 static Step while_active(const LifeFacts *facts)

@@ -38,7 +38,8 @@ Step lifecycle_next(ComputeState state, const LifeFacts *facts);
 
 bool lifecycle_allows(ComputeState from, ComputeState to);
 
-/* Metered from the moment it is ready to the decision to suspend. */
-bool lifecycle_is_metered(ComputeState state);
+/* What is metered while a compute is in that state: from the moment it is ready to the
+ * decision to suspend. */
+IntervalKind lifecycle_interval(ComputeState state);
 
 #endif

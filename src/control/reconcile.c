@@ -88,7 +88,7 @@ static void on_moved(void *arg, const StoreRows *rows, const Fault *why)
 		reconcile_changed(u, &rows->computes[0]);
 	} else if (why->code == FAULT_BUSY) {
 		u->busy = true;
-		store->ops->compute_get(store, u->compute.id, (StoreCall){on_reloaded, u});
+		store_compute_get(store, u->compute.id, (StoreCall){on_reloaded, u});
 	} else {
 		log_error(
 			"could not change a compute's state, trying again: compute=%s error=\"%s\"",
@@ -113,7 +113,7 @@ static void move(Unit *u, const Move *m)
 
 	u->busy = true;
 	set_reason(u, m->reason);
-	store->ops->compute_move(store, m, (StoreCall){on_moved, u});
+	store_compute_move(store, m, (StoreCall){on_moved, u});
 }
 
 static void move_to(Unit *u, ComputeState to, const char *reason)

@@ -20,6 +20,10 @@
 #define REASON_SIZE      1024
 #define SECRET_SIZE      160
 #define ENGINE_SIZE      16
+#define WORD_SIZE        16
+#define HASH_SIZE        65 /* SHA-256 in hexadecimal, and a zero */
+#define URL_SIZE         512
+#define SEALED_SIZE      12288
 
 #define CLIENT_ROLE "app" /* the role, and database, that a compute is made with */
 
@@ -56,6 +60,7 @@ typedef struct Compute {
 	char verifier[SECRET_SIZE];         /* of CLIENT_ROLE's password */
 	char control_password[ID_SIZE];     /* with which we log in ourselves */
 	int64_t created_at, last_activity;
+	int64_t since; /* when it reached its state */
 } Compute;
 
 /* One change of a compute's state. */
@@ -68,15 +73,103 @@ typedef struct Operation {
 	int64_t at;
 } Operation;
 
-/* One stretch of time during which a compute was active. */
+typedef enum IntervalKind {
+	INTERVAL_NONE, /* time that is not recorded */
+	INTERVAL_ACTIVE,
+	INTERVAL_FROZEN, /* recorded, and free */
+} IntervalKind;
+
+/* One stretch of time during which a compute was active, or frozen, with one size. */
 typedef struct Interval {
 	int64_t id;
 	char project_id[ID_SIZE], compute_id[ID_SIZE];
 	char incarnation[INCARNATION_SIZE];
+	IntervalKind kind;
 	int size;
 	int64_t started_at, last_seen;
 	int64_t ended_at; /* 0 while it is open */
 } Interval;
+
+/*
+ * A role or a database that a compute's server is to have.  pending is what the
+ * server has not been told yet: "" nothing, "put", or "drop".
+ */
+typedef struct Role {
+	char compute_id[ID_SIZE], name[ID_SIZE];
+	char verifier[SECRET_SIZE];     /* SCRAM-SHA-256 */
+	char mysql_hash[WORD_SIZE * 4]; /* mysql_native_password */
+	int64_t created_at;
+	char pending[WORD_SIZE];
+} Role;
+
+typedef struct OwnedDatabase {
+	char compute_id[ID_SIZE], name[ID_SIZE], owner[ID_SIZE];
+	int64_t created_at;
+	char pending[WORD_SIZE];
+} OwnedDatabase;
+
+/* A bearer token, known by its hash alone. */
+typedef struct Token {
+	char id[ID_SIZE], hash[HASH_SIZE], scope[WORD_SIZE];
+	char project_id[ID_SIZE]; /* whose it is, if its scope is a project's */
+	char name[NAME_SIZE];
+	int64_t created_at;
+} Token;
+
+/* How much a compute had on disk at one moment. */
+typedef struct StorageSample {
+	char project_id[ID_SIZE], compute_id[ID_SIZE];
+	int64_t at, bytes;
+} StorageSample;
+
+/* Bytes between clients and a compute: as a proxy counts them since its epoch, or of an hour. */
+typedef struct Traffic {
+	char project_id[ID_SIZE], compute_id[ID_SIZE];
+	char epoch[ID_SIZE];
+	int64_t hour; /* when it began */
+	int64_t received, sent;
+} Traffic;
+
+/* Who kept a compute awake in an hour, and for how long. */
+typedef struct AwakeCause {
+	char project_id[ID_SIZE], compute_id[ID_SIZE];
+	int64_t hour;
+	char kind[WORD_SIZE], role[ID_SIZE], application[ID_SIZE], network[ID_SIZE];
+	int64_t active_us;
+} AwakeCause;
+
+/* What was used in an hour, as it was published. */
+typedef struct UsageHour {
+	char project_id[ID_SIZE], compute_id[ID_SIZE];
+	int64_t hour;
+	int64_t active_us, frozen_us;
+	int64_t compute_us; /* time × thousandths of a compute unit */
+	int64_t storage_byte_seconds, proxied_bytes;
+	int64_t revision; /* 1, and one more whenever it had to be corrected */
+} UsageHour;
+
+/* Something to be POSTed until it arrives; its key makes a second arrival harmless. */
+typedef struct Letter {
+	int64_t id;
+	char key[URL_SIZE], url[URL_SIZE];
+	char body[CONFIG_SIZE];
+	int64_t created_at, attempts, next_at;
+} Letter;
+
+/* What was answered to a request with an Idempotency-Key. */
+typedef struct PastAnswer {
+	char key_hash[HASH_SIZE], request_hash[HASH_SIZE];
+	char resource_id[ID_SIZE]; /* what the request made, or "" */
+	int status;                /* 0: the answer was not written down */
+	char sealed[SEALED_SIZE];  /* the body, sealed with the key; "" if it was too long */
+	int64_t at;
+} PastAnswer;
+
+/* Which life of which control process is in charge. */
+typedef struct Leadership {
+	int64_t epoch, since;
+	char url[URL_SIZE];
+} Leadership;
 
 /* "suspended" and so on. */
 const char *compute_state_word(ComputeState state);

@@ -55,8 +55,12 @@ struct PgConn {
 	PGconn *pq;
 	char port[8];
 	char *values[N_PARAMETERS];
-	char *sql;   /* what is being asked, or NULL */
-	char *param; /* of it, or NULL */
+	char *url;       /* instead of values and port, or NULL */
+	char *sql;       /* what is being asked, or NULL */
+	char *param;     /* its only one, if it is ours to keep */
+	PgParams params; /* of what is being asked */
+	char state[6];   /* the last answer's SQLSTATE, if it was an error */
+	void (*on_lost)(void *arg);
 	struct event io;
 	bool io_set;
 	Timer deadline;
@@ -101,11 +105,14 @@ static void answer(PgConn *c, const PGresult *rows, const char *error)
 
 static bool send_to_libpq(PgConn *c)
 {
-	const char *values[] = {c->param};
+	Oid types[PG_PARAMS];
 
-	if (!c->param)
+	if (c->params.n == 0)
 		return PQsendQuery(c->pq, c->sql);
-	return PQsendQueryParams(c->pq, c->sql, 1, NULL, values, NULL, NULL, 0);
+	for (int i = 0; i < c->params.n; i++)
+		types[i] = c->params.types[i];
+	return PQsendQueryParams(c->pq, c->sql, c->params.n, types, c->params.values, NULL, NULL,
+				 0);
 }
 
 static void send_question(PgConn *c)
@@ -146,6 +153,15 @@ static PGresult *take_result(PGconn *pq)
 	return last;
 }
 
+/* Only an error that leaves the connection as it was has one. */
+static void note_state(PgConn *c, const PGresult *rows)
+{
+	const char *state = PQresultErrorField(rows, PG_DIAG_SQLSTATE);
+
+	if (state && PQstatus(c->pq) == CONNECTION_OK)
+		text_copy(c->state, sizeof(c->state), state);
+}
+
 static void read_answer(PgConn *c)
 {
 	PGresult *rows;
@@ -159,11 +175,24 @@ static void read_answer(PgConn *c)
 		return;
 	}
 	rows = take_result(c->pq);
-	if (PQresultStatus(rows) == PGRES_TUPLES_OK || PQresultStatus(rows) == PGRES_COMMAND_OK)
+	if (PQresultStatus(rows) == PGRES_TUPLES_OK || PQresultStatus(rows) == PGRES_COMMAND_OK) {
 		answer(c, rows, NULL);
-	else
+	} else {
+		note_state(c, rows);
 		answer(c, NULL, PQerrorMessage(c->pq));
+	}
 	PQclear(rows);
+}
+
+/* Nothing was asked: a notice, or the end. */
+static void read_unasked(PgConn *c)
+{
+	if (PQconsumeInput(c->pq) && PQstatus(c->pq) == CONNECTION_OK) {
+		wait_for(c, EV_READ);
+		return;
+	}
+	stop_waiting(c);
+	c->on_lost(c->arg);
 }
 
 static void on_io(evutil_socket_t fd, short what, void *arg)
@@ -171,7 +200,9 @@ static void on_io(evutil_socket_t fd, short what, void *arg)
 	PgConn *c = arg;
 
 	(void)fd, (void)what;
-	if (PQstatus(c->pq) == CONNECTION_OK)
+	if (!c->sql)
+		read_unasked(c);
+	else if (PQstatus(c->pq) == CONNECTION_OK)
 		read_answer(c);
 	else
 		connect_further(c);
@@ -208,18 +239,47 @@ static const char *value_of(const PgTarget *target, size_t i)
 	return given && *given ? given : parameters[i].otherwise;
 }
 
-PgConn *pgconn_new(Loop *loop, const PgTarget *target, PgAnswer on_answer, void *arg)
+static PgConn *new_conn(Loop *loop, PgAnswer on_answer, void *arg)
 {
 	PgConn *c = NEW(PgConn);
 
 	c->loop = loop;
-	snprintf(c->port, sizeof(c->port), "%d", target->port);
-	for (size_t i = 0; i < N_PARAMETERS; i++)
-		c->values[i] = mem_text(value_of(target, i));
 	timer_init(&c->deadline, loop, on_deadline, c);
 	c->on_answer = on_answer;
 	c->arg = arg;
 	return c;
+}
+
+PgConn *pgconn_new(Loop *loop, const PgTarget *target, PgAnswer on_answer, void *arg)
+{
+	PgConn *c = new_conn(loop, on_answer, arg);
+
+	snprintf(c->port, sizeof(c->port), "%d", target->port);
+	for (size_t i = 0; i < N_PARAMETERS; i++)
+		c->values[i] = mem_text(value_of(target, i));
+	return c;
+}
+
+PgConn *pgconn_new_url(Loop *loop, const char *url, PgAnswer on_answer, void *arg)
+{
+	PgConn *c = new_conn(loop, on_answer, arg);
+
+	c->url = mem_text(url);
+	return c;
+}
+
+bool pgconn_url_is_good(const char *url, Fault *why)
+{
+	char *error = NULL;
+	PQconninfoOption *options = PQconninfoParse(url, &error);
+	bool good = options != NULL;
+
+	if (!good)
+		fault_set(why, FAULT_BAD_SETTING, "not a URL that libpq understands: %s",
+			  error ? error : "");
+	PQconninfoFree(options);
+	PQfreemem(error);
+	return good;
 }
 
 /* Without this a server's words would be on our standard error. */
@@ -228,7 +288,21 @@ static void on_notice(void *arg, const PGresult *notice)
 	(void)arg, (void)notice;
 }
 
-static void begin(PgConn *c)
+/* What dies without a word is noticed within seconds, by us and by the server. */
+static PGconn *begin_url(const char *url)
+{
+	static const char server_side[] = "-c tcp_keepalives_idle=2 -c tcp_keepalives_interval=2"
+					  " -c tcp_keepalives_count=2 -c tcp_user_timeout=6000";
+	const char *const names[] = {"options",          "keepalives_idle",  "keepalives_interval",
+				     "keepalives_count", "tcp_user_timeout", "connect_timeout",
+				     "application_name", "dbname",           NULL};
+	const char *const values[] = {server_side, "2",        "2", "2", "6000",
+				      "5",         "reveille", url, NULL};
+
+	return PQconnectStartParams(names, values, 1);
+}
+
+static PGconn *begin_target(PgConn *c)
 {
 	const char *names[N_PARAMETERS + 2] = {"port"}, *values[N_PARAMETERS + 2] = {c->port};
 
@@ -236,16 +310,22 @@ static void begin(PgConn *c)
 		names[i + 1] = parameters[i].keyword;
 		values[i + 1] = c->values[i];
 	}
-	c->pq = PQconnectStartParams(names, values, 0);
+	return PQconnectStartParams(names, values, 0);
+}
+
+static void begin(PgConn *c)
+{
+	c->pq = c->url ? begin_url(c->url) : begin_target(c);
 	PQsetNoticeReceiver(c->pq, on_notice, NULL);
 }
 
-static void ask(PgConn *c, const char *sql, const char *param, int64_t timeout_ms)
+static void ask(PgConn *c, const char *sql, int64_t timeout_ms)
 {
 	assert(!c->sql);
 	c->sql = mem_text(sql);
-	c->param = param ? mem_text(param) : NULL;
-	timer_arm(&c->deadline, timeout_ms);
+	c->state[0] = 0;
+	if (timeout_ms > 0)
+		timer_arm(&c->deadline, timeout_ms);
 	if (c->pq) {
 		send_question(c);
 		return;
@@ -260,21 +340,40 @@ static void ask(PgConn *c, const char *sql, const char *param, int64_t timeout_m
 
 void pgconn_ask(PgConn *c, const char *sql, int64_t timeout_ms)
 {
-	ask(c, sql, NULL, timeout_ms);
+	c->params.n = 0;
+	ask(c, sql, timeout_ms);
 }
 
 void pgconn_ask_with(PgConn *c, const char *sql, const char *param, int64_t timeout_ms)
 {
-	ask(c, sql, param, timeout_ms);
+	c->param = mem_text(param);
+	c->params = (PgParams){.n = 1, .types = {PG_UNKNOWN}, .values = {c->param}};
+	ask(c, sql, timeout_ms);
+}
+
+void pgconn_ask_params(PgConn *c, const char *sql, const PgParams *params, int64_t timeout_ms)
+{
+	c->params = *params;
+	ask(c, sql, timeout_ms);
+}
+
+const char *pgconn_sqlstate(const PgConn *c)
+{
+	return c->state;
+}
+
+void pgconn_watch(PgConn *c, void (*on_lost)(void *arg))
+{
+	c->on_lost = on_lost;
+	wait_for(c, EV_READ);
 }
 
 /* One of them is a password. */
 static void free_values(PgConn *c)
 {
-	for (size_t i = 0; i < N_PARAMETERS; i++) {
-		explicit_bzero(c->values[i], strlen(c->values[i]));
-		free(c->values[i]);
-	}
+	for (size_t i = 0; i < N_PARAMETERS; i++)
+		mem_wipe_text(c->values[i]);
+	mem_wipe_text(c->url);
 }
 
 static void free_conn(void *object)
@@ -297,6 +396,18 @@ void pgconn_free(PgConn *c)
 int pg_rows_count(const PgRows *rows)
 {
 	return PQntuples(result_of(rows));
+}
+
+int pg_rows_columns(const PgRows *rows)
+{
+	return PQnfields(result_of(rows));
+}
+
+int pg_rows_touched(const PgRows *rows)
+{
+	const char *changed = PQcmdTuples((PGresult *)(uintptr_t)result_of(rows));
+
+	return atoi(changed);
 }
 
 const char *pg_rows_text(const PgRows *rows, int row, int column)

@@ -54,7 +54,8 @@ TEST(a_compute_can_be_deleted_in_every_state)
 TEST(only_what_is_active_is_metered)
 {
 	for (int s = 0; s < COMPUTE_STATES; s++)
-		assert_int_equal(lifecycle_is_metered((ComputeState)s), s == COMPUTE_ACTIVE);
+		assert_int_equal(lifecycle_interval((ComputeState)s),
+				 s == COMPUTE_ACTIVE ? INTERVAL_ACTIVE : INTERVAL_NONE);
 }
 
 TEST(nothing_becomes_active_but_what_was_resuming)

@@ -1,18 +1,26 @@
 /*
- * The store's promises, tried on a real file: changes of state are compared and
- * swapped, and state, operation and interval go together.
+ * The store's promises, the same for both engines, tried on a real file and in a
+ * real database: changes of state are compared and swapped, and state, operation
+ * and interval go together.
  */
 #include "unit.h"
 
+#include "server.h"
+
 #include <sqlite3.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/text.h"
 #include "src/control/store/store.h"
+#include "sys/pgconn.h"
 
-static char folder[64], path[128], url[160];
-static Loop *loop;
+/* What the tests run on. */
+typedef struct Place {
+	const char *name;
+	bool (*make)(void); /* a new place for a store, its URL in url; false: cannot be had */
+	void (*clean)(void);
+} Place;
+
+static const Place *place;
+static char path[128], url[400];
 static Store *store;
 
 /* ---- asking and waiting ------------------------------------------------ */
@@ -20,12 +28,27 @@ static Store *store;
 static struct {
 	bool answered;
 	FaultCode code;
+	char detail[256];
 	int n;
-	Project project;
-	Compute compute;
-	Operation operation;
-	Interval interval;
+	union { /* the first of what was found */
+		Project project;
+		Compute compute;
+		Operation operation;
+		Interval interval;
+		Role role;
+		OwnedDatabase database;
+		Token token;
+		StorageSample sample;
+		Traffic traffic;
+		AwakeCause cause;
+		UsageHour hour;
+		Letter letter;
+		PastAnswer answer;
+		Leadership leadership;
+	};
 } got;
+
+static size_t wanted; /* bytes of the kind of record that is asked for */
 
 static void on_answer(void *arg, const StoreRows *rows, const Fault *why)
 {
@@ -33,21 +56,16 @@ static void on_answer(void *arg, const StoreRows *rows, const Fault *why)
 	memset(&got, 0, sizeof(got));
 	got.answered = true;
 	got.code = why ? why->code : FAULT_NONE;
+	text_copy(got.detail, sizeof(got.detail), why ? why->detail : "");
 	got.n = rows->n;
-	if (rows->n > 0 && rows->projects)
-		got.project = rows->projects[0];
-	if (rows->n > 0 && rows->computes)
-		got.compute = rows->computes[0];
-	if (rows->n > 0 && rows->operations)
-		got.operation = rows->operations[0];
-	if (rows->n > 0 && rows->intervals)
-		got.interval = rows->intervals[0];
+	if (rows->n > 0)
+		memcpy(&got.project, rows->at, wanted);
 	loop_stop(loop);
 }
 
 static const StoreCall call = {on_answer, NULL};
 
-static FaultCode wait_for_answer(void)
+static FaultCode finish(void)
 {
 	got.answered = false;
 	loop_run(loop);
@@ -55,14 +73,27 @@ static FaultCode wait_for_answer(void)
 	return got.code;
 }
 
+/* Asks, waits, and keeps the first record of that type in got. */
+#define ASK(Type, asked) (wanted = sizeof(Type), (asked), finish())
+#define DO(asked)        ASK(char, asked)
+
+/* The same for what must work. */
+#define OK(Type, asked)                                  \
+	do {                                             \
+		FaultCode code_ = ASK(Type, asked);      \
+                                                         \
+		if (code_ != FAULT_NONE)                 \
+			print_error("%s\n", got.detail); \
+		assert_int_equal(code_, FAULT_NONE);     \
+	} while (0)
+
 static FaultCode create_project(const char *id)
 {
 	Project p = {.config = "{}", .created_at = 1};
 
 	text_copy(p.id, sizeof(p.id), id);
 	text_copy(p.name, sizeof(p.name), "a project");
-	store->ops->project_create(store, &p, call);
-	return wait_for_answer();
+	return ASK(Project, store_project_create(store, &p, NULL, call));
 }
 
 static FaultCode create_compute(const char *id, const char *project_id)
@@ -73,8 +104,7 @@ static FaultCode create_compute(const char *id, const char *project_id)
 	text_copy(c.project_id, sizeof(c.project_id), project_id);
 	text_copy(c.engine, sizeof(c.engine), "postgres");
 	text_copy(c.verifier, sizeof(c.verifier), "SCRAM-SHA-256$…");
-	store->ops->compute_create(store, &c, call);
-	return wait_for_answer();
+	return ASK(Compute, store_compute_create(store, &c, NULL, call));
 }
 
 static FaultCode move(const char *id, ComputeState from, int64_t generation, ComputeState to)
@@ -83,14 +113,12 @@ static FaultCode move(const char *id, ComputeState from, int64_t generation, Com
 
 	text_copy(m.compute_id, sizeof(m.compute_id), id);
 	text_copy(m.reason, sizeof(m.reason), "a reason");
-	store->ops->compute_move(store, &m, call);
-	return wait_for_answer();
+	return ASK(Compute, store_compute_move(store, &m, call));
 }
 
 static FaultCode get_compute(const char *id)
 {
-	store->ops->compute_get(store, id, call);
-	return wait_for_answer();
+	return ASK(Compute, store_compute_get(store, id, call));
 }
 
 static int count_intervals(const char *project_id)
@@ -98,8 +126,7 @@ static int count_intervals(const char *project_id)
 	Page all = {.from = 0, .to = INT64_MAX};
 
 	text_copy(all.project_id, sizeof(all.project_id), project_id);
-	store->ops->interval_list(store, &all, call);
-	assert_int_equal(wait_for_answer(), FAULT_NONE);
+	OK(Interval, store_interval_list(store, &all, call));
 	return got.n;
 }
 
@@ -114,7 +141,74 @@ static void make_active(void)
 	assert_int_equal(got.compute.generation, 4);
 }
 
-/* ---- a file for each test ---------------------------------------------- */
+/* ---- where stores are -------------------------------------------------- */
+
+static char file_folder[64];
+
+static bool make_file(void)
+{
+	strcpy(file_folder, "/tmp/reveille-store-XXXXXX");
+	assert_non_null(mkdtemp(file_folder));
+	snprintf(path, sizeof(path), "%s/control.db", file_folder);
+	snprintf(url, sizeof(url), "sqlite:%s", path);
+	return true;
+}
+
+static void clean_file(void)
+{
+	assert_true(folder_remove(file_folder));
+}
+
+static void on_sql_answer(void *arg, const PgRows *rows, const char *error)
+{
+	(void)arg, (void)rows;
+	assert_null(error);
+	loop_stop(loop);
+}
+
+static void run_sql(const char *sql)
+{
+	PgTarget target = {.host = folder, .port = port, .user = "postgres", .dbname = "postgres"};
+	PgConn *c = pgconn_new(loop, &target, on_sql_answer, NULL);
+
+	pgconn_ask(c, sql, PATIENCE_MS);
+	loop_run(loop);
+	pgconn_free(c);
+}
+
+/* One schema for each test. */
+static bool make_schema(void)
+{
+	static int n;
+	char sql[64];
+
+	if (server <= 0)
+		return false;
+	snprintf(sql, sizeof(sql), "CREATE SCHEMA s%d", ++n);
+	run_sql(sql);
+	snprintf(url, sizeof(url),
+		 "postgresql://postgres@/postgres?host=%s&port=%d&options=-csearch_path%%3Ds%d",
+		 folder, port, n);
+	return true;
+}
+
+static void clean_schema(void)
+{
+}
+
+static const Place sqlite = {"SQLite", make_file, clean_file};
+static const Place postgres = {"PostgreSQL", make_schema, clean_schema};
+
+static LeadNews news;
+static int n_news;
+
+static void on_lead(void *arg, LeadNews what)
+{
+	(void)arg;
+	news = what;
+	n_news++;
+	loop_stop(loop);
+}
 
 static void open_store(void)
 {
@@ -122,54 +216,55 @@ static void open_store(void)
 
 	store = store_open(loop, url, &why);
 	assert_non_null(store);
+	store_lead(store, on_lead, NULL);
+	loop_run(loop);
+	assert_int_equal(news, LEAD_WON);
 }
 
 static int setup(void **state)
 {
-	(void)state;
-	strcpy(folder, "/tmp/reveille-store-XXXXXX");
-	assert_non_null(mkdtemp(folder));
-	snprintf(path, sizeof(path), "%s/control.db", folder);
-	snprintf(url, sizeof(url), "sqlite:%s", path);
-	loop = loop_new();
-	open_store();
+	place = *state;
+	store = NULL;
+	if (place->make())
+		open_store();
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	char file[200];
-
 	(void)state;
-	if (store)
-		store->ops->close(store);
-	loop_free(loop);
-	for (const char *const *end = (const char *const[]){"", "-wal", "-shm", NULL}; *end;
-	     end++) {
-		snprintf(file, sizeof(file), "%s%s", path, *end);
-		unlink(file);
+	if (store) {
+		store_close(store);
+		place->clean();
 	}
-	return rmdir(folder);
+	return 0;
 }
+
+/* A test of both; skipped on the one that cannot be had here. */
+#define STORE_TEST(name)                \
+	static void name##_on_it(void); \
+	TEST(name)                      \
+	{                               \
+		if (!store)             \
+			skip();         \
+		name##_on_it();         \
+	}                               \
+	static void name##_on_it(void)
 
 /* ---- projects ---------------------------------------------------------- */
 
-TEST(what_was_written_is_read_after_a_restart)
+STORE_TEST(what_was_written_is_read_after_a_restart)
 {
-	struct stat st;
-
 	assert_int_equal(create_project("p"), FAULT_NONE);
 	assert_int_equal(create_compute("c", "p"), FAULT_NONE);
-	store->ops->close(store);
+	store_close(store);
 	open_store();
 	assert_int_equal(get_compute("c"), FAULT_NONE);
 	assert_string_equal(got.compute.project_id, "p");
 	assert_int_equal(got.compute.state, COMPUTE_CREATING);
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mode & 0777, 0600);
 }
 
-TEST(no_two_things_share_an_id)
+STORE_TEST(no_two_things_share_an_id)
 {
 	create_project("p");
 	create_project("q");
@@ -181,27 +276,25 @@ TEST(no_two_things_share_an_id)
 	assert_int_equal(create_compute("d", "nowhere"), FAULT_NOT_FOUND);
 }
 
-TEST(lists_come_in_pages)
+STORE_TEST(lists_come_in_pages)
 {
 	Page page = {.limit = 2};
 
 	create_project("a");
 	create_project("b");
 	create_project("c");
-	store->ops->project_list(store, &page, call);
-	assert_int_equal(wait_for_answer(), FAULT_NONE);
+	OK(Project, store_project_list(store, &page, call));
 	assert_int_equal(got.n, 2);
 	assert_string_equal(got.project.id, "a");
 	text_copy(page.after, sizeof(page.after), "b");
-	store->ops->project_list(store, &page, call);
-	wait_for_answer();
+	OK(Project, store_project_list(store, &page, call));
 	assert_int_equal(got.n, 1);
 	assert_string_equal(got.project.id, "c");
 }
 
 /* ---- changes of state -------------------------------------------------- */
 
-TEST(of_two_changes_from_the_same_state_one_wins)
+STORE_TEST(of_two_changes_from_the_same_state_one_wins)
 {
 	make_active();
 	assert_int_equal(move("c", COMPUTE_ACTIVE, 4, COMPUTE_SUSPENDING), FAULT_NONE);
@@ -212,30 +305,29 @@ TEST(of_two_changes_from_the_same_state_one_wins)
 	assert_int_equal(got.compute.generation, 5);
 }
 
-TEST(a_change_that_lost_leaves_no_trace)
+STORE_TEST(a_change_that_lost_leaves_no_trace)
 {
 	Page page = {.compute_id = "c"};
 	int before;
 
 	make_active();
-	store->ops->operation_list(store, &page, call);
-	wait_for_answer();
+	OK(Operation, store_operation_list(store, &page, call));
 	before = got.n;
 	assert_int_equal(got.operation.to, COMPUTE_ACTIVE);
 	assert_int_equal(got.operation.generation, 4);
 	move("c", COMPUTE_ACTIVE, 3, COMPUTE_SUSPENDING);
-	store->ops->operation_list(store, &page, call);
-	wait_for_answer();
+	OK(Operation, store_operation_list(store, &page, call));
 	assert_int_equal(got.n, before);
 	assert_int_equal(count_intervals("p"), 1);
 	assert_int_equal(got.interval.ended_at, 0);
 }
 
-TEST(an_interval_is_open_exactly_while_the_compute_is_active)
+STORE_TEST(an_interval_is_open_exactly_while_the_compute_is_active)
 {
 	make_active();
 	assert_int_equal(count_intervals("p"), 1);
 	assert_int_equal(got.interval.ended_at, 0);
+	assert_int_equal(got.interval.kind, INTERVAL_ACTIVE);
 	assert_string_equal(got.interval.incarnation, "1-2-3");
 	assert_int_equal(got.interval.size, 250);
 	usleep(20000);
@@ -249,7 +341,7 @@ TEST(an_interval_is_open_exactly_while_the_compute_is_active)
 }
 
 /* A.1 item 9 of the predecessors: the time during which nobody was there was billed. */
-TEST(what_nobody_saw_end_ended_when_it_was_last_seen)
+STORE_TEST(what_nobody_saw_end_ended_when_it_was_last_seen)
 {
 	Move m = {.compute_id = "c",
 		  .from = COMPUTE_ACTIVE,
@@ -261,20 +353,18 @@ TEST(what_nobody_saw_end_ended_when_it_was_last_seen)
 
 	make_active();
 	usleep(10000);
-	store->ops->heartbeat(store, &beat, 1, call);
-	assert_int_equal(wait_for_answer(), FAULT_NONE);
+	OK(char, store_heartbeat(store, &beat, 1, call));
 	count_intervals("p");
 	seen = got.interval.last_seen;
 	assert_true(seen >= got.interval.started_at + 10000);
 	usleep(20000);
-	store->ops->compute_move(store, &m, call);
-	assert_int_equal(wait_for_answer(), FAULT_NONE);
+	OK(Compute, store_compute_move(store, &m, call));
 	assert_int_equal(got.compute.last_activity, 77);
 	count_intervals("p");
 	assert_int_equal(got.interval.ended_at, seen);
 }
 
-TEST(a_failure_is_remembered_until_the_next_change)
+STORE_TEST(a_failure_is_remembered_until_the_next_change)
 {
 	create_project("p");
 	create_compute("c", "p");
@@ -289,83 +379,429 @@ TEST(a_failure_is_remembered_until_the_next_change)
 /* ---- deletion ---------------------------------------------------------- */
 
 /* A.1 item 12 of the predecessors: computes stayed, and what they had used was forgotten. */
-TEST(a_deleted_project_takes_its_computes_along_and_keeps_its_usage)
+STORE_TEST(a_deleted_project_takes_its_computes_along_and_keeps_its_usage)
 {
 	make_active();
 	create_compute("d", "p");
-	store->ops->project_delete(store, "p", call);
-	assert_int_equal(wait_for_answer(), FAULT_NONE);
+	OK(Compute, store_project_delete(store, "p", call));
 	assert_int_equal(got.n, 2);
 	assert_int_equal(got.compute.state, COMPUTE_DESTROYING);
 	assert_int_equal(create_compute("e", "p"), FAULT_NOT_FOUND);
 	move("c", COMPUTE_DESTROYING, 5, COMPUTE_GONE);
-	store->ops->project_get(store, "p", call);
-	assert_int_equal(wait_for_answer(), FAULT_NONE);
+	OK(Project, store_project_get(store, "p", call));
 	assert_true(got.project.deleting);
 	move("d", COMPUTE_DESTROYING, 2, COMPUTE_GONE);
-	store->ops->project_get(store, "p", call);
-	assert_int_equal(wait_for_answer(), FAULT_NOT_FOUND);
+	assert_int_equal(ASK(Project, store_project_get(store, "p", call)), FAULT_NOT_FOUND);
 	assert_int_equal(get_compute("c"), FAULT_NOT_FOUND);
 	assert_int_equal(count_intervals("p"), 1);
 	assert_true(got.interval.ended_at > 0);
 }
 
-TEST(a_project_without_computes_is_gone_at_once)
+STORE_TEST(a_project_without_computes_is_gone_at_once)
 {
 	create_project("p");
-	store->ops->project_delete(store, "p", call);
-	assert_int_equal(wait_for_answer(), FAULT_NONE);
-	store->ops->project_get(store, "p", call);
-	assert_int_equal(wait_for_answer(), FAULT_NOT_FOUND);
-	store->ops->project_delete(store, "p", call);
-	assert_int_equal(wait_for_answer(), FAULT_NOT_FOUND);
+	OK(Compute, store_project_delete(store, "p", call));
+	assert_int_equal(ASK(Project, store_project_get(store, "p", call)), FAULT_NOT_FOUND);
+	assert_int_equal(ASK(Compute, store_project_delete(store, "p", call)), FAULT_NOT_FOUND);
+}
+
+/* ---- sizes and kinds of intervals -------------------------------------- */
+
+STORE_TEST(another_size_begins_where_the_one_before_it_ended)
+{
+	Resize resize = {.compute_id = "c", .state = COMPUTE_ACTIVE, .generation = 4, .size = 500};
+	Page all = {.project_id = "p", .to = INT64_MAX};
+	int64_t ended;
+
+	make_active();
+	usleep(1000);
+	OK(Compute, store_compute_resize(store, &resize, call));
+	assert_int_equal(got.compute.size, 500);
+	assert_int_equal(got.compute.generation, 5);
+	assert_int_equal(got.compute.state, COMPUTE_ACTIVE);
+	assert_int_equal(ASK(Compute, store_compute_resize(store, &resize, call)), FAULT_BUSY);
+	OK(Interval, store_interval_list(store, &all, call));
+	assert_int_equal(got.n, 2);
+	assert_int_equal(got.interval.size, 250);
+	ended = got.interval.ended_at;
+	all.from = ended;
+	OK(Interval, store_interval_list(store, &all, call));
+	assert_int_equal(got.n, 1);
+	assert_int_equal(got.interval.size, 500);
+	assert_true(got.interval.started_at == ended);
+	assert_int_equal(got.interval.ended_at, 0);
+}
+
+/* ---- roles and databases ----------------------------------------------- */
+
+static Role role_called(const char *name, const char *verifier)
+{
+	Role r = {.compute_id = "c", .created_at = 5};
+
+	text_copy(r.name, sizeof(r.name), name);
+	text_copy(r.verifier, sizeof(r.verifier), verifier);
+	return r;
+}
+
+STORE_TEST(a_compute_is_made_with_a_role_and_its_database)
+{
+	make_active();
+	OK(Role, store_role_list(store, "c", call));
+	assert_int_equal(got.n, 1);
+	assert_string_equal(got.role.name, "app");
+	assert_string_equal(got.role.pending, "");
+	OK(OwnedDatabase, store_database_list(store, "", call));
+	assert_int_equal(got.n, 1);
+	assert_string_equal(got.database.owner, "app");
+}
+
+STORE_TEST(a_role_is_pending_until_its_server_was_told)
+{
+	Role r = role_called("reader", "v1"), newer = role_called("reader", "v2");
+
+	make_active();
+	OK(Role, store_role_put(store, &r, true, call));
+	assert_string_equal(got.role.pending, "put");
+	assert_int_equal(ASK(Role, store_role_put(store, &r, true, call)), FAULT_EXISTS);
+	r = got.role = role_called("reader", "v1");
+	text_copy(r.pending, sizeof(r.pending), "put");
+	OK(Role, store_role_put(store, &newer, false, call));
+	/* The server was told the old secret, so it has to be told again. */
+	OK(Role, store_role_settled(store, &r, call));
+	assert_string_equal(got.role.pending, "put");
+	assert_string_equal(got.role.verifier, "v2");
+	text_copy(newer.pending, sizeof(newer.pending), "put");
+	OK(Role, store_role_settled(store, &newer, call));
+	assert_string_equal(got.role.pending, "");
+	OK(Role, store_role_drop(store, "c", "reader", call));
+	assert_string_equal(got.role.pending, "drop");
+	assert_int_equal(ASK(Role, store_role_drop(store, "c", "reader", call)), FAULT_NOT_FOUND);
+	newer = got.role = role_called("reader", "v2");
+	text_copy(newer.pending, sizeof(newer.pending), "drop");
+	OK(Role, store_role_settled(store, &newer, call));
+	assert_int_equal(got.n, 0);
+}
+
+STORE_TEST(a_database_belongs_to_a_role_that_there_is)
+{
+	OwnedDatabase b = {.compute_id = "c", .name = "sales", .owner = "nobody"};
+
+	make_active();
+	assert_int_equal(ASK(OwnedDatabase, store_database_put(store, &b, call)), FAULT_BAD_VALUE);
+	assert_contains(got.detail, "nobody");
+	text_copy(b.owner, sizeof(b.owner), "app");
+	OK(OwnedDatabase, store_database_put(store, &b, call));
+	assert_string_equal(got.database.pending, "put");
+	assert_int_equal(ASK(OwnedDatabase, store_database_put(store, &b, call)), FAULT_EXISTS);
+	b = got.database = (OwnedDatabase){.compute_id = "c", .name = "sales", .pending = "put"};
+	OK(OwnedDatabase, store_database_settled(store, &b, call));
+	assert_string_equal(got.database.pending, "");
+	OK(OwnedDatabase, store_database_drop(store, "c", "sales", call));
+	assert_string_equal(got.database.pending, "drop");
+}
+
+/* ---- what was used ----------------------------------------------------- */
+
+STORE_TEST(samples_of_a_period_come_with_the_one_before_it)
+{
+	StorageSample s = {.project_id = "p", .compute_id = "c"};
+	Page page = {.project_id = "p", .from = 250, .to = 400};
+
+	for (s.at = 100; s.at <= 500; s.at += 100) {
+		s.bytes = s.at * 10;
+		OK(char, store_sample_add(store, &s, call));
+	}
+	OK(StorageSample, store_sample_list(store, &page, call));
+	assert_int_equal(got.n, 2);
+	assert_int_equal(got.sample.at, 200);
+	assert_int_equal(got.sample.bytes, 2000);
+}
+
+STORE_TEST(what_a_proxy_reports_twice_counts_once)
+{
+	Traffic t = {.project_id = "p",
+		     .compute_id = "c",
+		     .epoch = "e1",
+		     .hour = 3600,
+		     .received = 100,
+		     .sent = 1000};
+	Page page = {.project_id = "p", .to = INT64_MAX};
+
+	OK(char, store_traffic_add(store, &t, 1, call));
+	OK(char, store_traffic_add(store, &t, 1, call));
+	t.received = 150;
+	OK(char, store_traffic_add(store, &t, 1, call));
+	t.received = 90; /* from a report that was overtaken */
+	OK(char, store_traffic_add(store, &t, 1, call));
+	OK(Traffic, store_traffic_list(store, &page, call));
+	assert_int_equal(got.n, 1);
+	assert_int_equal(got.traffic.received, 150);
+	assert_int_equal(got.traffic.sent, 1000);
+	text_copy(t.epoch, sizeof(t.epoch), "e2"); /* the proxy began anew */
+	OK(char, store_traffic_add(store, &t, 1, call));
+	OK(Traffic, store_traffic_list(store, &page, call));
+	assert_int_equal(got.traffic.received, 240);
+	assert_int_equal(got.traffic.sent, 2000);
+}
+
+STORE_TEST(causes_are_summed_and_the_greatest_comes_first)
+{
+	AwakeCause causes[] = {
+		{"p", "c", 3600, "client", "app", "psql", "local", 10},
+		{"p", "c", 3600, "client", "app", "pool", "10.0.0.0/24", 70},
+		{"p", "c", 7200, "client", "app", "psql", "local", 5},
+	};
+	Page page = {.project_id = "p", .to = INT64_MAX};
+
+	OK(char, store_cause_add(store, causes, 3, call));
+	OK(char, store_cause_add(store, causes, 1, call));
+	OK(AwakeCause, store_cause_list(store, &page, call));
+	assert_int_equal(got.n, 2);
+	assert_string_equal(got.cause.application, "pool");
+	assert_int_equal(got.cause.active_us, 70);
+	page.from = 7200;
+	OK(AwakeCause, store_cause_list(store, &page, call));
+	assert_int_equal(got.n, 1);
+	assert_int_equal(got.cause.active_us, 5);
+}
+
+STORE_TEST(an_hour_and_its_letter_are_published_together_and_once)
+{
+	UsageHour h = {
+		.project_id = "p", .compute_id = "c", .hour = 3600, .active_us = 9, .revision = 1};
+	Letter l = {.key = "c|3600|1", .url = "http://x/", .body = "{}", .created_at = 5};
+	Page page = {.project_id = "p", .to = INT64_MAX};
+	int64_t id;
+
+	OK(char, store_hour_publish(store, &h, 1, &l, 1, call));
+	OK(char, store_hour_publish(store, &h, 1, &l, 1, call));
+	OK(Letter, store_letter_list(store, 0, 10, call));
+	assert_int_equal(got.n, 1);
+	assert_string_equal(got.letter.key, "c|3600|1");
+	id = got.letter.id;
+	h.active_us = 11;
+	h.revision = 2;
+	OK(char, store_hour_publish(store, &h, 1, NULL, 0, call));
+	OK(UsageHour, store_hour_list(store, &page, call));
+	assert_int_equal(got.n, 1);
+	assert_int_equal(got.hour.active_us, 11);
+	OK(char, store_letter_failed(store, id, 100, call));
+	OK(Letter, store_letter_list(store, 99, 10, call));
+	assert_int_equal(got.n, 0);
+	OK(Letter, store_letter_list(store, 100, 10, call));
+	assert_int_equal(got.letter.attempts, 1);
+	OK(char, store_letter_arrived(store, id, call));
+	OK(Letter, store_letter_list(store, 100, 10, call));
+	assert_int_equal(got.n, 0);
+}
+
+/* ---- tokens and past answers ------------------------------------------- */
+
+STORE_TEST(a_token_is_found_by_its_hash)
+{
+	Token t = {
+		.id = "to-1", .hash = "abc", .scope = "project", .project_id = "p", .name = "ci"};
+	Page all = {0};
+
+	OK(Token, store_token_put(store, &t, call));
+	OK(Token, store_token_find(store, "abc", call));
+	assert_string_equal(got.token.id, "to-1");
+	assert_string_equal(got.token.project_id, "p");
+	text_copy(t.hash, sizeof(t.hash), "def");
+	OK(Token, store_token_put(store, &t, call));
+	OK(Token, store_token_find(store, "abc", call));
+	assert_int_equal(got.n, 0);
+	OK(Token, store_token_list(store, &all, call));
+	assert_int_equal(got.n, 1);
+	OK(Token, store_token_drop(store, "to-1", call));
+	assert_string_equal(got.token.hash, "def");
+	assert_int_equal(ASK(Token, store_token_drop(store, "to-1", call)), FAULT_NOT_FOUND);
+}
+
+STORE_TEST(a_request_is_noted_with_what_it_makes_or_not_at_all)
+{
+	PastAnswer past = {.key_hash = "k", .request_hash = "r", .resource_id = "p"};
+	Project p = {.id = "p", .name = "n", .config = "{}"}, q = {.id = "q", .config = "{}"};
+
+	OK(Project, store_project_create(store, &p, &past, call));
+	OK(PastAnswer, store_answer_find(store, "k", call));
+	assert_string_equal(got.answer.resource_id, "p");
+	assert_int_equal(got.answer.status, 0);
+	assert_int_equal(ASK(Project, store_project_create(store, &q, &past, call)), FAULT_EXISTS);
+	assert_int_equal(ASK(Project, store_project_get(store, "q", call)), FAULT_NOT_FOUND);
+	past.status = 201;
+	text_copy(past.sealed, sizeof(past.sealed), "what was said");
+	OK(char, store_answer_finish(store, &past, call));
+	OK(char, store_answer_forget(store, "k", call)); /* only what was not answered */
+	OK(PastAnswer, store_answer_find(store, "k", call));
+	assert_int_equal(got.answer.status, 201);
+	assert_string_equal(got.answer.sealed, "what was said");
+	OK(char, store_answer_sweep(store, INT64_MAX, call));
+	OK(PastAnswer, store_answer_find(store, "k", call));
+	assert_int_equal(got.n, 0);
+}
+
+/* ---- being in charge --------------------------------------------------- */
+
+STORE_TEST(each_who_takes_over_begins_a_new_epoch)
+{
+	OK(Leadership, store_take_over(store, "http://a", call));
+	assert_int_equal(got.leadership.epoch, 1);
+	OK(Leadership, store_take_over(store, "http://b", call));
+	assert_int_equal(got.leadership.epoch, 2);
+	OK(Leadership, store_leader(store, call));
+	assert_string_equal(got.leadership.url, "http://b");
+}
+
+/* ---- several on one database ------------------------------------------- */
+
+STORE_TEST(what_one_writes_who_was_in_charge_before_is_refused)
+{
+	Project p = {.id = "p", .name = "n", .config = "{}"};
+
+	OK(Leadership, store_take_over(store, "http://a", call));
+	store->epoch = 1;
+	OK(Project, store_project_create(store, &p, NULL, call));
+	OK(Leadership, store_take_over(store, "http://b", call));
+	store->epoch = 1;
+	assert_int_equal(ASK(Project, store_project_configure(store, &p, call)), FAULT_NOT_LEADER);
+	assert_int_equal(ASK(char, store_heartbeat(store, NULL, 0, call)), FAULT_NOT_LEADER);
+}
+
+STORE_TEST(the_second_is_in_charge_when_the_first_has_gone)
+{
+	Fault why;
+	Store *second = store_open(loop, url, &why);
+
+	assert_non_null(second);
+	store_lead(second, on_lead, NULL);
+	loop_run(loop);
+	assert_int_equal(news, LEAD_OTHERS);
+	store_close(store);
+	store = second;
+	loop_run(loop);
+	assert_int_equal(news, LEAD_WON);
+}
+
+STORE_TEST(a_lost_connection_is_told_to_who_is_in_charge_and_work_goes_on)
+{
+	create_project("p");
+	run_sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+		" WHERE application_name = 'reveille' AND pid <> pg_backend_pid()");
+	while (news != LEAD_LOST)
+		loop_run(loop);
+	OK(Project, store_project_get(store, "p", call));
 }
 
 /* ---- the file ---------------------------------------------------------- */
 
-TEST(a_store_of_a_newer_program_is_refused)
+TEST(a_file_of_a_newer_program_is_refused)
 {
 	sqlite3 *db;
 	Fault why;
 
-	store->ops->close(store);
+	make_file();
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 1000", NULL, NULL, NULL),
 			 SQLITE_OK);
 	sqlite3_close(db);
-	store = store_open(loop, url, &why);
-	assert_null(store);
+	assert_null(store_open(loop, url, &why));
 	assert_contains(why.detail, "version 1000");
+	clean_file();
 }
 
 TEST(what_is_no_store_is_refused)
 {
 	Fault why;
 
-	assert_null(store_open(loop, "postgresql://somewhere", &why));
+	assert_null(store_open(loop, "mysql://somewhere", &why));
 	assert_contains(why.detail, "control.store");
+	assert_null(store_open(loop, "postgresql://host/db?no=such", &why));
+	assert_contains(why.detail, "URL");
 	assert_null(store_open(loop, "sqlite:", &why));
 	assert_null(store_open(loop, "sqlite:/nowhere/at/all", &why));
 }
 
-#define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+TEST(a_file_is_for_its_owner_and_for_one_process)
+{
+	struct stat st;
+	Fault why;
+
+	make_file();
+	open_store();
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_null(store_open(loop, url, &why));
+	assert_contains(why.detail, "another control plane");
+	store_close(store);
+	clean_file();
+}
+
+/* ---- running all of it ------------------------------------------------- */
+
+static int setup_server(void **state)
+{
+	char text[300];
+
+	(void)state;
+	if (!server_make("store")) {
+		loop = loop ? loop : loop_new();
+		return 0;
+	}
+	snprintf(text, sizeof(text),
+		 "port = %d\nlisten_addresses = ''\nunix_socket_directories = '%s'\nfsync = off\n"
+		 "shared_buffers = 16MB\n",
+		 port, folder);
+	write_file(in_folder("data/postgresql.auto.conf"), text, 0600);
+	launch();
+	pgconn_forget_environment();
+	return 0;
+}
+
+static int end_server(void **state)
+{
+	(void)state;
+	return server_end();
+}
+
+#define ON(test, where)                                                                \
+	{                                                                              \
+		.name = #test "_on_" #where, .test_func = test, .setup_func = setup,   \
+		.teardown_func = teardown, .initial_state = (void *)(uintptr_t)&where, \
+	}
+#define ON_BOTH(test) ON(test, sqlite), ON(test, postgres)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_STORE(what_was_written_is_read_after_a_restart),
-		WITH_STORE(no_two_things_share_an_id),
-		WITH_STORE(lists_come_in_pages),
-		WITH_STORE(of_two_changes_from_the_same_state_one_wins),
-		WITH_STORE(a_change_that_lost_leaves_no_trace),
-		WITH_STORE(an_interval_is_open_exactly_while_the_compute_is_active),
-		WITH_STORE(what_nobody_saw_end_ended_when_it_was_last_seen),
-		WITH_STORE(a_failure_is_remembered_until_the_next_change),
-		WITH_STORE(a_deleted_project_takes_its_computes_along_and_keeps_its_usage),
-		WITH_STORE(a_project_without_computes_is_gone_at_once),
-		WITH_STORE(a_store_of_a_newer_program_is_refused),
-		WITH_STORE(what_is_no_store_is_refused),
+		ON_BOTH(what_was_written_is_read_after_a_restart),
+		ON_BOTH(no_two_things_share_an_id),
+		ON_BOTH(lists_come_in_pages),
+		ON_BOTH(of_two_changes_from_the_same_state_one_wins),
+		ON_BOTH(a_change_that_lost_leaves_no_trace),
+		ON_BOTH(an_interval_is_open_exactly_while_the_compute_is_active),
+		ON_BOTH(what_nobody_saw_end_ended_when_it_was_last_seen),
+		ON_BOTH(a_failure_is_remembered_until_the_next_change),
+		ON_BOTH(a_deleted_project_takes_its_computes_along_and_keeps_its_usage),
+		ON_BOTH(a_project_without_computes_is_gone_at_once),
+		ON_BOTH(another_size_begins_where_the_one_before_it_ended),
+		ON_BOTH(a_compute_is_made_with_a_role_and_its_database),
+		ON_BOTH(a_role_is_pending_until_its_server_was_told),
+		ON_BOTH(a_database_belongs_to_a_role_that_there_is),
+		ON_BOTH(samples_of_a_period_come_with_the_one_before_it),
+		ON_BOTH(what_a_proxy_reports_twice_counts_once),
+		ON_BOTH(causes_are_summed_and_the_greatest_comes_first),
+		ON_BOTH(an_hour_and_its_letter_are_published_together_and_once),
+		ON_BOTH(a_token_is_found_by_its_hash),
+		ON_BOTH(a_request_is_noted_with_what_it_makes_or_not_at_all),
+		ON_BOTH(each_who_takes_over_begins_a_new_epoch),
+		cmocka_unit_test(a_file_of_a_newer_program_is_refused),
+		cmocka_unit_test(what_is_no_store_is_refused),
+		cmocka_unit_test(a_file_is_for_its_owner_and_for_one_process),
+		ON(what_one_writes_who_was_in_charge_before_is_refused, postgres),
+		ON(the_second_is_in_charge_when_the_first_has_gone, postgres),
+		ON(a_lost_connection_is_told_to_who_is_in_charge_and_work_goes_on, postgres),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, setup_server, end_server);
 }

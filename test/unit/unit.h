@@ -14,12 +14,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <unistd.h>
+
 #include <cmocka.h>
 
 #include "base/buf.h"
 
 /* A test's name is a sentence; cmocka's state is nobody's business here. */
 #define TEST(name) static void name(void **state_ __attribute__((unused)))
+
+/* A test that waits for what does not come fails, in a while. */
+__attribute__((constructor)) static void end_in_time(void)
+{
+	alarm(300);
+}
 
 /* The bytes of a literal, without the zero that C adds. */
 #define BYTES(literal) ((Span){(const uint8_t *)(literal), sizeof(literal) - 1})

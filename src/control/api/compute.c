@@ -113,7 +113,7 @@ void api_compute_create(Call *call)
 	}
 	c.size = size_of(call, &c);
 	make_secrets(call, &c);
-	call->c->store->ops->compute_create(call->c->store, &c, (StoreCall){on_recorded, call});
+	store_compute_create(call->c->store, &c, NULL, (StoreCall){on_recorded, call});
 }
 
 /* ---- show -------------------------------------------------------------- */
@@ -149,8 +149,7 @@ void api_compute_list_all(Call *call)
 
 	text_copy(page.project_id, sizeof(page.project_id), call->id);
 	if (page_of_query(call, &page))
-		call->c->store->ops->compute_list(call->c->store, &page,
-						  (StoreCall){on_listed, call});
+		store_compute_list(call->c->store, &page, (StoreCall){on_listed, call});
 }
 
 static void on_project_of_list(void *arg, const StoreRows *rows, const Fault *why)
@@ -164,8 +163,7 @@ static void on_project_of_list(void *arg, const StoreRows *rows, const Fault *wh
 
 void api_compute_list(Call *call)
 {
-	call->c->store->ops->project_get(call->c->store, call->id,
-					 (StoreCall){on_project_of_list, call});
+	store_project_get(call->c->store, call->id, (StoreCall){on_project_of_list, call});
 }
 
 /* ---- change ------------------------------------------------------------ */
@@ -201,8 +199,7 @@ void api_compute_change(Call *call)
 		return;
 	}
 	c.size = size_of(call, &c);
-	call->c->store->ops->compute_configure(call->c->store, &c,
-					       (StoreCall){on_configured, call});
+	store_compute_configure(call->c->store, &c, (StoreCall){on_configured, call});
 }
 
 /* ---- delete ------------------------------------------------------------ */

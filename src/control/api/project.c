@@ -42,7 +42,7 @@ void api_project_create(Call *call)
 		return;
 	}
 	name_make(p.id, "pr");
-	call->c->store->ops->project_create(call->c->store, &p, (StoreCall){on_created, call});
+	store_project_create(call->c->store, &p, NULL, (StoreCall){on_created, call});
 }
 
 static void on_shown(void *arg, const StoreRows *rows, const Fault *why)
@@ -52,7 +52,7 @@ static void on_shown(void *arg, const StoreRows *rows, const Fault *why)
 
 void api_project_show(Call *call)
 {
-	call->c->store->ops->project_get(call->c->store, call->id, (StoreCall){on_shown, call});
+	store_project_get(call->c->store, call->id, (StoreCall){on_shown, call});
 }
 
 static void on_listed(void *arg, const StoreRows *rows, const Fault *why)
@@ -76,8 +76,7 @@ void api_project_list(Call *call)
 	Page page = {0};
 
 	if (page_of_query(call, &page))
-		call->c->store->ops->project_list(call->c->store, &page,
-						  (StoreCall){on_listed, call});
+		store_project_list(call->c->store, &page, (StoreCall){on_listed, call});
 }
 
 /* ---- change ------------------------------------------------------------ */
@@ -99,7 +98,7 @@ static void on_found_for_change(void *arg, const StoreRows *rows, const Fault *w
 		call_refuse(call, &bad, NULL);
 		return;
 	}
-	call->c->store->ops->project_configure(call->c->store, &p, (StoreCall){on_shown, call});
+	store_project_configure(call->c->store, &p, (StoreCall){on_shown, call});
 }
 
 void api_project_change(Call *call)
@@ -109,8 +108,7 @@ void api_project_change(Call *call)
 	if (!call_body_knows(call, "name config", &why))
 		call_refuse(call, &why, NULL);
 	else
-		call->c->store->ops->project_get(call->c->store, call->id,
-						 (StoreCall){on_found_for_change, call});
+		store_project_get(call->c->store, call->id, (StoreCall){on_found_for_change, call});
 }
 
 /* ---- delete ------------------------------------------------------------ */
@@ -171,6 +169,5 @@ static void on_deleted(void *arg, const StoreRows *rows, const Fault *why)
 
 void api_project_delete(Call *call)
 {
-	call->c->store->ops->project_delete(call->c->store, call->id,
-					    (StoreCall){on_deleted, call});
+	store_project_delete(call->c->store, call->id, (StoreCall){on_deleted, call});
 }

@@ -42,8 +42,7 @@ void api_operation_list(Call *call)
 		return;
 	text_copy(page.compute_id, sizeof(page.compute_id), call->id);
 	page.before = strtoll(page.after, NULL, 10);
-	call->c->store->ops->operation_list(call->c->store, &page,
-					    (StoreCall){on_operations, call});
+	store_operation_list(call->c->store, &page, (StoreCall){on_operations, call});
 }
 
 /* ---- usage ------------------------------------------------------------- */
@@ -201,5 +200,5 @@ void api_usage(Call *call)
 	text_copy(page.project_id, sizeof(page.project_id), call->id);
 	page.from = p.from;
 	page.to = p.to;
-	call->c->store->ops->interval_list(call->c->store, &page, (StoreCall){on_intervals, call});
+	store_interval_list(call->c->store, &page, (StoreCall){on_intervals, call});
 }

@@ -1,39 +1,72 @@
 #include "schema.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/span.h"
+#include "base/text.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
-/*
- * Usage and operations name projects and computes without referring to them:
- * they outlive both.  At most one interval of a compute is open.
- */
+/* Taken while the schema is changed, so that two who start at once do it one after the other. */
+#define UPGRADE_LOCK "7305233541"
+
 static const char *const steps[] = {
-	"CREATE TABLE projects ("
-	" id TEXT PRIMARY KEY, name TEXT NOT NULL, config TEXT NOT NULL,"
-	" created_at INTEGER NOT NULL, deleting INTEGER NOT NULL DEFAULT 0) STRICT;"
-	"CREATE TABLE computes ("
-	" id TEXT PRIMARY KEY, project_id TEXT NOT NULL REFERENCES projects(id),"
-	" engine TEXT NOT NULL, state TEXT NOT NULL, generation INTEGER NOT NULL,"
-	" size INTEGER NOT NULL, config TEXT NOT NULL, incarnation TEXT NOT NULL DEFAULT '',"
-	" address TEXT NOT NULL DEFAULT '', failure TEXT NOT NULL DEFAULT '',"
-	" verifier TEXT NOT NULL, control_password TEXT NOT NULL,"
-	" created_at INTEGER NOT NULL, last_activity INTEGER NOT NULL) STRICT;"
-	"CREATE INDEX computes_of_project ON computes (project_id, id);"
-	"CREATE TABLE operations ("
-	" id INTEGER PRIMARY KEY AUTOINCREMENT, project_id TEXT NOT NULL,"
-	" compute_id TEXT NOT NULL, from_state TEXT NOT NULL, to_state TEXT NOT NULL,"
-	" generation INTEGER NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL) STRICT;"
-	"CREATE INDEX operations_of_compute ON operations (compute_id, id);"
-	"CREATE TABLE compute_usage ("
-	" id INTEGER PRIMARY KEY AUTOINCREMENT, project_id TEXT NOT NULL,"
-	" compute_id TEXT NOT NULL, incarnation TEXT NOT NULL, size INTEGER NOT NULL,"
-	" boot_id TEXT NOT NULL, started_boot INTEGER NOT NULL, started_at INTEGER NOT NULL,"
-	" last_seen INTEGER NOT NULL, ended_at INTEGER) STRICT;"
-	"CREATE UNIQUE INDEX usage_open ON compute_usage (compute_id) WHERE ended_at IS NULL;"
-	"CREATE INDEX usage_of_compute ON compute_usage (compute_id, started_at);"
-	"CREATE INDEX usage_of_project ON compute_usage (project_id, started_at);",
+#include "src/control/store/steps.inc"
 };
+
+/* What each engine calls it. */
+typedef struct Spelling {
+	const char *word, *sqlite, *postgres;
+} Spelling;
+
+static const Spelling spellings[] = {
+	{"@id@", "INTEGER PRIMARY KEY AUTOINCREMENT",
+	 "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"},
+	{"@int@", "INTEGER", "BIGINT"},
+	{"@strict@", "STRICT", ""},
+};
+
+static const Spelling *spelling_at(const char *text)
+{
+	for (int i = 0; i < COUNT(spellings); i++) {
+		if (text_starts(text, spellings[i].word))
+			return &spellings[i];
+	}
+	return NULL;
+}
+
+static void add_text(Buf *out, const char *text)
+{
+	buf_append(out, span_of_text(text));
+}
+
+/* The step as one engine spells it, with a zero at the end. */
+static void spell(Buf *out, const char *text, bool postgres)
+{
+	while (*text) {
+		const Spelling *s = spelling_at(text);
+
+		if (s) {
+			add_text(out, postgres ? s->postgres : s->sqlite);
+			text += strlen(s->word);
+		} else {
+			buf_append_u8(out, (uint8_t)*text++);
+		}
+	}
+}
+
+bool schema_knows(int64_t version, Fault *why)
+{
+	if (version <= COUNT(steps))
+		return true;
+	return fault_set(why, FAULT_BAD_SETTING,
+			 "the store has version %lld, and this program knows %d at most",
+			 (long long)version, COUNT(steps));
+}
+
+/* ---- SQLite ------------------------------------------------------------ */
 
 static int version_of(sqlite3 *db)
 {
@@ -48,26 +81,32 @@ static int version_of(sqlite3 *db)
 	return version;
 }
 
+static bool run(sqlite3 *db, const char *sql)
+{
+	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
+}
+
 static bool take_step(sqlite3 *db, int version)
 {
 	char done[64];
+	Buf sql = {0};
+	bool good;
 
+	spell(&sql, steps[version], false);
+	buf_append_u8(&sql, 0);
 	snprintf(done, sizeof(done), "PRAGMA user_version = %d; COMMIT", version + 1);
-	if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
-	    sqlite3_exec(db, steps[version], NULL, NULL, NULL) == SQLITE_OK &&
-	    sqlite3_exec(db, done, NULL, NULL, NULL) == SQLITE_OK)
-		return true;
-	return false;
+	good = run(db, "BEGIN IMMEDIATE") && run(db, (const char *)buf_span(&sql).at) &&
+	       run(db, done);
+	buf_free(&sql);
+	return good;
 }
 
-bool schema_upgrade(sqlite3 *db, Fault *why)
+bool schema_upgrade_sqlite(sqlite3 *db, Fault *why)
 {
 	int version = version_of(db);
 
-	if (version > COUNT(steps))
-		return fault_set(why, FAULT_BAD_SETTING,
-				 "the store has version %d, and this program knows %d at most",
-				 version, COUNT(steps));
+	if (!schema_knows(version, why))
+		return false;
 	if (version < 0)
 		return fault_set(why, FAULT_BAD_SETTING, "the store cannot be read: %s",
 				 sqlite3_errmsg(db));
@@ -78,4 +117,41 @@ bool schema_upgrade(sqlite3 *db, Fault *why)
 					 version + 1, sqlite3_errmsg(db));
 	}
 	return true;
+}
+
+/* ---- PostgreSQL -------------------------------------------------------- */
+
+static void take_version(void *record, const Row *row)
+{
+	((SchemaVersion *)record)->version = row_int(row, 0);
+}
+
+/* Only if it was not taken before, which the server itself finds out. */
+static void say_step(Deed *d, int version)
+{
+	char head[200], tail[100];
+	Buf sql = {0};
+
+	snprintf(head, sizeof(head),
+		 "DO $step$ BEGIN IF (SELECT coalesce(max(version), 0) FROM store_version) = %d"
+		 " THEN\n",
+		 version);
+	snprintf(tail, sizeof(tail), "\nINSERT INTO store_version VALUES (%d); END IF; END $step$",
+		 version + 1);
+	add_text(&sql, head);
+	spell(&sql, steps[version], true);
+	add_text(&sql, tail);
+	buf_append_u8(&sql, 0);
+	deed_say(d, (const char *)buf_span(&sql).at, "");
+	buf_free(&sql);
+}
+
+void schema_say_postgres(Deed *d)
+{
+	deed_say(d, "SELECT pg_advisory_xact_lock(" UPGRADE_LOCK ")", "");
+	deed_say(d, "CREATE TABLE IF NOT EXISTS store_version (version BIGINT NOT NULL)", "");
+	for (int i = 0; i < COUNT(steps); i++)
+		say_step(d, i);
+	deed_say(d, "SELECT max(version) FROM store_version", "");
+	deed_take(d, sizeof(SchemaVersion), take_version);
 }

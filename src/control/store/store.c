@@ -12,9 +12,26 @@ const char *store_path(const char *url)
 Store *store_open(Loop *loop, const char *url, Fault *why)
 {
 	const char *path = store_path(url);
+	Store *s = NULL;
 
 	if (path && *path)
-		return store_sqlite_open(loop, path, why);
-	fault_set(why, FAULT_BAD_SETTING, "control.store must be sqlite:PATH, not \"%s\"", url);
-	return NULL;
+		s = store_sqlite_open(loop, path, why);
+	else if (text_starts(url, "postgresql://") || text_starts(url, "postgres://"))
+		s = store_postgres_open(loop, url, why);
+	else
+		fault_set(why, FAULT_BAD_SETTING,
+			  "control.store must be sqlite:PATH or postgresql://…, not \"%s\"", url);
+	return s;
+}
+
+void store_close(Store *s)
+{
+	s->ops->close(s);
+}
+
+void store_lead(Store *s, void (*on_lead)(void *arg, LeadNews news), void *arg)
+{
+	s->on_lead = on_lead;
+	s->lead_arg = arg;
+	s->ops->lead(s);
 }
