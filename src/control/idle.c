@@ -74,7 +74,7 @@ static void check(Unit *u)
 	if (suspend_decide(&facts, &policy).verdict != SUSPEND_ASK)
 		return;
 	u->idle_probe = probe_new(u->controller->loop, &u->compute, on_answer, u);
-	probe_ask(u->idle_probe);
+	probe_ask(u->idle_probe, &(Exempt){0});
 }
 
 void idle_check_all(void *controller)
