@@ -68,13 +68,14 @@ static void check(Unit *u)
 {
 	SuspendFacts facts = facts_of(u);
 	SuspendPolicy policy = policy_of(u);
+	ProjectSettings project = fleet_settings(&u->controller->fleet, u->compute.project_id);
 
 	if (!unit_is_serving(u) || u->idle_probe || u->unwanted)
 		return;
 	if (suspend_decide(&facts, &policy).verdict != SUSPEND_ASK)
 		return;
 	u->idle_probe = probe_new(u->controller->loop, &u->compute, on_answer, u);
-	probe_ask(u->idle_probe, &(Exempt){0});
+	probe_ask(u->idle_probe, &project.exempt);
 }
 
 void idle_check_all(void *controller)

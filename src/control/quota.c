@@ -77,6 +77,11 @@ int64_t quota_lasts_ms(const QuotaPolicy *p, int64_t used, int64_t rate)
 	return ((limit * COMPUTE_SECOND - used + rate - 1) / rate + 999) / 1000;
 }
 
+const char *quota_setting(QuotaKind kind)
+{
+	return kinds[kind].setting;
+}
+
 /* ---- words ------------------------------------------------------------- */
 
 static void write_time(char *out, size_t size, int64_t at)

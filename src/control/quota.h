@@ -44,6 +44,9 @@ QuotaVerdict quota_judge(const QuotaPolicy *p, QuotaKind kind, int64_t used);
  */
 int64_t quota_lasts_ms(const QuotaPolicy *p, int64_t used, int64_t rate);
 
+/* The member of "config" that sets it. */
+const char *quota_setting(QuotaKind kind);
+
 #define QUOTA_TEXT_SIZE 160
 
 typedef struct QuotaWords {
