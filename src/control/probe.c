@@ -16,33 +16,79 @@ struct Probe {
 	void *arg;
 };
 
-/* In the order of ServerFacts. The launcher of logical replication is always there. */
+/*
+ * In the order of ServerFacts; $1 names who is exempt.
+ *
+ * What has no state is a process of the server's own (writers, launchers); workers of
+ * extensions have one while they run a query.  A backup begun by SQL shows only in what
+ * its session asked last.  Index builds and the like count whoever began them, since to
+ * stop them is to lose them.  PostgreSQL 17 names replication's workers more precisely.
+ */
 static const char question[] =
-	"SELECT count(*) FILTER (WHERE client AND state NOT LIKE 'idle%'),"
-	" count(*) FILTER (WHERE client AND state LIKE 'idle in transaction%'),"
-	" count(*) FILTER (WHERE backend_type = 'walsender'),"
-	" count(*) FILTER (WHERE backend_type IN ('autovacuum worker', 'parallel worker',"
-	"  'logical replication worker')),"
+	"SELECT count(*) FILTER (WHERE client),"
+	" count(*) FILTER (WHERE somebody AND NOT exempt AND state NOT LIKE 'idle%'),"
+	" count(*) FILTER (WHERE somebody AND NOT exempt AND state LIKE 'idle in transaction%'),"
+	" count(*) FILTER (WHERE somebody AND exempt AND state <> 'idle'),"
+	" count(*) FILTER (WHERE backup),"
+	" count(*) FILTER (WHERE replication AND NOT backup),"
+	" count(*) FILTER (WHERE maintenance),"
+	" (SELECT count(*) FROM pg_prepared_xacts),"
+	" (coalesce(current_setting('idle_session_timeout', true), '0') <> '0' OR EXISTS"
+	"  (SELECT FROM pg_db_role_setting, unnest(setconfig) AS own"
+	"   WHERE own LIKE 'idle\\_session\\_timeout=%' AND own NOT LIKE '%=0'))::int,"
 	" coalesce((1000 * extract(epoch FROM clock_timestamp() - max(state_change)"
-	"  FILTER (WHERE client)))::bigint, -1)"
-	" FROM (SELECT *, backend_type = 'client backend' AS client FROM pg_stat_activity"
-	"  WHERE pid <> pg_backend_pid() AND usename IS DISTINCT FROM current_user) AS others";
+	"  FILTER (WHERE client AND NOT exempt)))::bigint, -1)"
+	" FROM (SELECT state, state_change,"
+	"  backend_type = 'client backend' AS client,"
+	"  backend_type NOT IN ('walsender', 'autovacuum worker', 'parallel worker')"
+	"   AND backend_type NOT LIKE 'logical replication%' AND state IS NOT NULL AS somebody,"
+	"  coalesce(usename = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb->'roles')))"
+	"   OR application_name LIKE ANY"
+	"    (ARRAY(SELECT jsonb_array_elements_text($1::jsonb->'applications'))), false) AS "
+	"exempt,"
+	"  pid IN (SELECT pid FROM pg_stat_progress_basebackup)"
+	"   OR (backend_type = 'client backend'"
+	"    AND query ~* '\\mpg_(backup_start|start_backup)\\s*\\(') AS backup,"
+	"  backend_type = 'walsender' OR backend_type LIKE 'logical replication%worker'"
+	"   AS replication,"
+	"  backend_type IN ('autovacuum worker', 'parallel worker')"
+	"   OR pid IN (SELECT pid FROM pg_stat_progress_vacuum"
+	"    UNION ALL SELECT pid FROM pg_stat_progress_analyze"
+	"    UNION ALL SELECT pid FROM pg_stat_progress_create_index"
+	"    UNION ALL SELECT pid FROM pg_stat_progress_cluster"
+	"    UNION ALL SELECT pid FROM pg_stat_progress_copy) AS maintenance"
+	" FROM pg_stat_activity"
+	" WHERE pid <> pg_backend_pid() AND usename IS DISTINCT FROM current_user) AS others";
+
+static int count_of(const PgRows *rows, int column)
+{
+	return (int)pg_rows_int(rows, 0, column);
+}
+
+static ServerFacts facts_of(const PgRows *rows)
+{
+	return (ServerFacts){
+		.known = true,
+		.sessions = count_of(rows, 0),
+		.working = count_of(rows, 1),
+		.in_transaction = count_of(rows, 2),
+		.exempt_busy = count_of(rows, 3),
+		.backups = count_of(rows, 4),
+		.replicating = count_of(rows, 5),
+		.maintaining = count_of(rows, 6),
+		.prepared = count_of(rows, 7),
+		.idle_timers = count_of(rows, 8) > 0,
+		.idle_ms = pg_rows_int(rows, 0, 9),
+	};
+}
 
 static void on_rows(void *arg, const PgRows *rows, const char *error)
 {
 	Probe *p = arg;
 	ServerFacts facts = {.idle_ms = -1};
 
-	if (!error && pg_rows_count(rows) == 1) {
-		facts = (ServerFacts){
-			.known = true,
-			.working = (int)pg_rows_int(rows, 0, 0),
-			.in_transaction = (int)pg_rows_int(rows, 0, 1),
-			.replicating = (int)pg_rows_int(rows, 0, 2),
-			.maintaining = (int)pg_rows_int(rows, 0, 3),
-			.idle_ms = pg_rows_int(rows, 0, 4),
-		};
-	}
+	if (!error && pg_rows_count(rows) == 1)
+		facts = facts_of(rows);
 	p->on_answer(p->arg, &facts, error);
 }
 
@@ -65,7 +111,8 @@ Probe *probe_new(Loop *loop, const Compute *compute, ProbeAnswer on_answer, void
 			   .port = 5432,
 			   .user = "reveille_control",
 			   .password = compute->control_password,
-			   .dbname = "postgres"};
+			   .dbname = "postgres",
+			   .options = "-c search_path=pg_catalog"};
 
 	folder_of(folder, compute->address);
 	*p = (Probe){.loop = loop, .on_answer = on_answer, .arg = arg};
@@ -73,9 +120,12 @@ Probe *probe_new(Loop *loop, const Compute *compute, ProbeAnswer on_answer, void
 	return p;
 }
 
-void probe_ask(Probe *p)
+void probe_ask(Probe *p, const Exempt *exempt)
 {
-	pgconn_ask(p->conn, question, TIMEOUT_MS);
+	char *names = exempt_parameter(exempt);
+
+	pgconn_ask_with(p->conn, question, names, TIMEOUT_MS);
+	free(names);
 }
 
 void probe_free(Probe *p)

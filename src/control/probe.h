@@ -4,6 +4,7 @@
 #ifndef CONTROL_PROBE_H
 #define CONTROL_PROBE_H
 
+#include "exempt.h"
 #include "record.h"
 #include "suspend.h"
 #include "sys/loop.h"
@@ -15,8 +16,11 @@ typedef void (*ProbeAnswer)(void *arg, const ServerFacts *facts, const char *err
 
 Probe *probe_new(Loop *loop, const Compute *compute, ProbeAnswer on_answer, void *arg);
 
-/* on_answer() is called once for each time, in a later turn; then it may be asked again. */
-void probe_ask(Probe *p);
+/*
+ * on_answer() is called once for each time, in a later turn; then it may be asked again.
+ * The server knows exempt roles and applications, but no networks: all sessions come from a proxy.
+ */
+void probe_ask(Probe *p, const Exempt *exempt);
 
 /* Silence from here on; allowed from within on_answer(). */
 void probe_free(Probe *p);

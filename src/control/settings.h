@@ -2,7 +2,8 @@
  * What "config" of a project or a compute may hold: a JSON object whose members
  * are declared once, in settings.def.
  *
- * Pure.  Checked when it comes in, kept as text, read again where it is used.
+ * Checked when it comes in, kept as text, read again where it is used.  Pure, but for
+ * one question while checking: whether this machine knows a time zone.
  */
 #ifndef CONTROL_SETTINGS_H
 #define CONTROL_SETTINGS_H
@@ -12,15 +13,36 @@
 #include <stdint.h>
 
 #include "base/fault.h"
+#include "exempt.h"
+#include "hours.h"
+#include "quota.h"
+#include "scale.h"
 
 typedef enum SettingsOf { SETTINGS_OF_PROJECT, SETTINGS_OF_COMPUTE } SettingsOf;
 
+#define SETTINGS_HOURS      8
+#define SETTINGS_TIMES      16
+#define SETTINGS_URL_SIZE   512
+#define SETTINGS_MOST_BYTES (INT64_C(1) << 50)
+
 typedef struct ProjectSettings {
 	int64_t idle_timeout_ms; /* -1: what the configuration file says; 0: never */
+	int64_t freeze_after_ms; /* the same */
+	bool idle_clients_keep_awake, listeners_keep_awake, replication_keeps_awake;
+	bool dry_run; /* never suspend, but say when it would have been */
+	Exempt exempt;
+	int n_keep_warm, n_wake_at;
+	Hours keep_warm[SETTINGS_HOURS];
+	WakeAt wake_at[SETTINGS_TIMES];
+
 	int max_connections;
 	int min_size, max_size; /* thousandths of a compute unit */
-	int connect_rate;       /* connections for each second, 0 for any */
-	int connect_burst;      /* connections at once before that holds */
+	ScalePolicy scale;
+	QuotaPolicy quota;
+	char webhook_url[SETTINGS_URL_SIZE]; /* or "" */
+
+	int connect_rate;  /* connections for each second, 0 for any */
+	int connect_burst; /* connections at once before that holds */
 } ProjectSettings;
 
 typedef struct ComputeSettings {

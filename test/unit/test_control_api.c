@@ -163,7 +163,6 @@ TEST(a_bad_setting_is_named)
 		{SETTINGS_OF_PROJECT, "{\"max_connections\": 0}", "config.max_connections must be"},
 		{SETTINGS_OF_PROJECT, "{\"min_size\": 0}", "config.min_size must be"},
 		{SETTINGS_OF_PROJECT, "{\"page_server_url\": 1}", "config.page_server_url must be"},
-		{SETTINGS_OF_PROJECT, "{\"quota_compute_seconds\": 5}", "quotas are not there yet"},
 		{SETTINGS_OF_PROJECT, "{\"connect_rate\": 10001}", "config.connect_rate must be"},
 		{SETTINGS_OF_PROJECT, "{\"connect_burst\": -1}", "config.connect_burst must be"},
 		{SETTINGS_OF_PROJECT, "{\"allowed_ips\": \"10.0.0.1\"}", "config.allowed_ips must"},

@@ -3,9 +3,7 @@
  * real database: changes of state are compared and swapped, and state, operation
  * and interval go together.
  */
-#include "unit.h"
-
-#include "server.h"
+#include "pg_server.h"
 
 #include <sqlite3.h>
 
@@ -168,7 +166,7 @@ static void on_sql_answer(void *arg, const PgRows *rows, const char *error)
 
 static void run_sql(const char *sql)
 {
-	PgTarget target = {.host = folder, .port = port, .user = "postgres", .dbname = "postgres"};
+	PgTarget target = {.host = folder, .port = 5432, .user = "postgres", .dbname = "postgres"};
 	PgConn *c = pgconn_new(loop, &target, on_sql_answer, NULL);
 
 	pgconn_ask(c, sql, PATIENCE_MS);
@@ -187,8 +185,7 @@ static bool make_schema(void)
 	snprintf(sql, sizeof(sql), "CREATE SCHEMA s%d", ++n);
 	run_sql(sql);
 	snprintf(url, sizeof(url),
-		 "postgresql://postgres@/postgres?host=%s&port=%d&options=-csearch_path%%3Ds%d",
-		 folder, port, n);
+		 "postgresql://postgres@/postgres?host=%s&options=-csearch_path%%3Ds%d", folder, n);
 	return true;
 }
 
@@ -230,7 +227,7 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
+static int close_and_clean(void **state)
 {
 	(void)state;
 	if (store) {
@@ -744,30 +741,27 @@ static int setup_server(void **state)
 	char text[300];
 
 	(void)state;
-	if (!server_make("store")) {
-		loop = loop ? loop : loop_new();
+	if (!find_server()) {
+		loop = loop_new();
 		return 0;
 	}
+	make_folder("/tmp/reveille-store-XXXXXX");
+	if (!initdb())
+		return -1;
 	snprintf(text, sizeof(text),
-		 "port = %d\nlisten_addresses = ''\nunix_socket_directories = '%s'\nfsync = off\n"
+		 "listen_addresses = ''\nunix_socket_directories = '%s'\nfsync = off\n"
 		 "shared_buffers = 16MB\n",
-		 port, folder);
+		 folder);
 	write_file(in_folder("data/postgresql.auto.conf"), text, 0600);
 	launch();
 	pgconn_forget_environment();
 	return 0;
 }
 
-static int end_server(void **state)
-{
-	(void)state;
-	return server_end();
-}
-
-#define ON(test, where)                                                                \
-	{                                                                              \
-		.name = #test "_on_" #where, .test_func = test, .setup_func = setup,   \
-		.teardown_func = teardown, .initial_state = (void *)(uintptr_t)&where, \
+#define ON(test, where)                                                                       \
+	{                                                                                     \
+		.name = #test "_on_" #where, .test_func = test, .setup_func = setup,          \
+		.teardown_func = close_and_clean, .initial_state = (void *)(uintptr_t)&where, \
 	}
 #define ON_BOTH(test) ON(test, sqlite), ON(test, postgres)
 
@@ -803,5 +797,5 @@ int main(void)
 		ON(a_lost_connection_is_told_to_who_is_in_charge_and_work_goes_on, postgres),
 	};
 
-	return cmocka_run_group_tests(tests, setup_server, end_server);
+	return cmocka_run_group_tests(tests, setup_server, teardown);
 }

@@ -2,14 +2,15 @@
  * Questions to a real PostgreSQL server of our own, over its Unix socket and over
  * TLS.  Skipped where there is no server to start.
  */
-#include "unit.h"
+#include "pg_server.h"
 
-#include "server.h"
+#include <netinet/in.h>
+#include <sys/socket.h>
 
-#include "base/text.h"
 #include "sys/pgconn.h"
 
 static char home[128];
+static int port;
 static bool with_tls;
 
 /* ---- a server of our own ----------------------------------------------- */
@@ -21,6 +22,18 @@ static bool make_certificate(void)
 				    "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
 				    "/CN=bob", "-addext", "subjectAltName=DNS:db.example.com",
 				    "-keyout", in_folder("key"), "-out", in_folder("cert"), NULL});
+}
+
+static int free_port(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t n = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, n), 0);
+	getsockname(fd, (struct sockaddr *)&at, &n);
+	close(fd);
+	return ntohs(at.sin_port);
 }
 
 static void configure(void)
@@ -99,9 +112,13 @@ static void ask_for(const char *setting, const char *expected)
 static int setup(void **state)
 {
 	(void)state;
-	if (!server_make("pgconn"))
+	if (!find_server())
 		return 0;
+	make_folder("/tmp/reveille-pgconn-XXXXXX");
 	text_copy(home, sizeof(home), in_folder("home"));
+	port = free_port();
+	if (!initdb())
+		return -1;
 	with_tls = make_certificate();
 	configure();
 	launch();
@@ -110,18 +127,6 @@ static int setup(void **state)
 			       ask("CREATE ROLE secret LOGIN PASSWORD 'secret'", NULL)
 		       ? 0
 		       : -1;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return server_end();
-}
-
-static void want_server(void)
-{
-	if (server <= 0)
-		skip();
 }
 
 static void want_tls(void)

@@ -1,17 +1,17 @@
 /*
- * A PostgreSQL server of a test's own, in a folder of its own, that ends with the
- * test; as root it runs as the user postgres or nobody.
+ * A PostgreSQL server of a test's own, in a folder of its own, which ends with it;
+ * without one on this machine, find_server() says so.
  */
-#ifndef UNIT_SERVER_H
-#define UNIT_SERVER_H
+#ifndef PG_SERVER_H
+#define PG_SERVER_H
+
+#include "unit.h"
 
 #include <fcntl.h>
 #include <glob.h>
-#include <netinet/in.h>
 #include <pwd.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,12 +20,10 @@
 #include "src/control/driver/files.h"
 #include "sys/loop.h"
 #include "sys/notify.h"
-#include "unit.h"
 
 #define PATIENCE_MS 60000
 
 static char folder[64], bin[256];
-static int port;
 static pid_t server;
 static Loop *loop;
 
@@ -121,16 +119,19 @@ static void write_file(const char *path, const char *text, mode_t mode)
 	give_to_service_user(path);
 }
 
-static int free_port(void)
+static void make_folder(const char *template)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t n = sizeof(at);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	text_copy(folder, sizeof(folder), template);
+	assert_non_null(mkdtemp(folder));
+	give_to_service_user(folder);
+	write_file(in_folder("log"), "", 0600);
+	loop = loop_new();
+}
 
-	assert_int_equal(bind(fd, (struct sockaddr *)&at, n), 0);
-	getsockname(fd, (struct sockaddr *)&at, &n);
-	close(fd);
-	return ntohs(at.sin_port);
+static bool initdb(void)
+{
+	return run((const char *[]){program("initdb"), "-D", in_folder("data"), "-U", "postgres",
+				    "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", NULL});
 }
 
 static void stop(void *arg)
@@ -158,23 +159,10 @@ static void launch(void)
 	notify_close(notify);
 }
 
-/* False where there is no server to start. The folder is made, the loop is new. */
-static bool server_make(const char *name)
+/* cmocka's teardown of a group. */
+static int teardown(void **state)
 {
-	if (!find_server())
-		return false;
-	snprintf(folder, sizeof(folder), "/tmp/reveille-%s-XXXXXX", name);
-	assert_non_null(mkdtemp(folder));
-	give_to_service_user(folder);
-	write_file(in_folder("log"), "", 0600);
-	port = free_port();
-	loop = loop_new();
-	return run((const char *[]){program("initdb"), "-D", in_folder("data"), "-U", "postgres",
-				    "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", NULL});
-}
-
-static int server_end(void)
-{
+	(void)state;
 	if (server > 0) {
 		kill(server, SIGQUIT);
 		waitpid(server, NULL, 0);
@@ -182,6 +170,12 @@ static int server_end(void)
 	if (loop)
 		loop_free(loop);
 	return *folder && !folder_remove(folder) ? -1 : 0;
+}
+
+static void want_server(void)
+{
+	if (server <= 0)
+		skip();
 }
 
 #endif
