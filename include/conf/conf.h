@@ -25,6 +25,7 @@
 typedef int conf_int;
 typedef bool conf_bool;
 typedef int64_t conf_time; /* microseconds */
+typedef int64_t conf_size; /* bytes */
 typedef int conf_mode;     /* permission bits */
 typedef struct conf_text {
 	char s[CONF_VALUE_MAX];
@@ -36,6 +37,7 @@ typedef struct conf_choice {
 #define CONF_FIELD_INT    conf_int
 #define CONF_FIELD_BOOL   conf_bool
 #define CONF_FIELD_TIME   conf_time
+#define CONF_FIELD_SIZE   conf_size
 #define CONF_FIELD_MODE   conf_mode
 #define CONF_FIELD_TEXT   conf_text
 #define CONF_FIELD_CHOICE conf_choice

@@ -21,11 +21,12 @@ typedef struct Process Process;
 typedef void (*ProcessEnd)(void *arg, int status);
 
 typedef struct SpawnPlan {
-	const char *const *argv; /* argv[0] is the path of the program */
-	const char *const *env;  /* the whole environment */
-	const char *folder;      /* to work in */
-	const char *log_file;    /* standard output and error are appended to it */
-	const char *input;       /* what it reads from standard input, or NULL for nothing */
+	const char *const *argv;   /* argv[0] is the path of the program */
+	const char *const *env;    /* the whole environment */
+	const char *folder;        /* to work in */
+	const char *log_file;      /* standard output and error are appended to it */
+	const char *input;         /* what it reads from standard input, or NULL for nothing */
+	const char *const *groups; /* cgroup.procs of the control groups it is in, or NULL */
 } SpawnPlan;
 
 /*
@@ -54,6 +55,9 @@ void process_free(Process *p);
 
 /* For jobs: runs a program to its end and returns its exit status, 127 if it could not be run. */
 int spawn_and_wait(const SpawnPlan *plan);
+
+/* For the start of the program: as process_job(), and waits for its end. */
+int spawn_copy_and_wait(int (*job)(void *arg), void *arg);
 
 /* For the start of the program: the first line that a program prints; false if it failed. */
 bool spawn_first_line(const char *const *argv, char *out, size_t size);

@@ -101,6 +101,7 @@ static bool in_bounds(const Setting *s, const void *field)
 	union {
 		conf_int i;
 		conf_time t;
+		conf_size s;
 	} bound;
 
 	if (!s->type->rank)

@@ -69,19 +69,24 @@ static void print_bool(const void *field, char *out, size_t n)
 	snprintf(out, n, "%s", *(const conf_bool *)field ? "yes" : "no");
 }
 
-/* Largest first, so that printing picks the largest unit that divides. */
-static const struct Unit {
+typedef struct Unit {
 	const char *name;
-	int64_t usec;
-} units[] = {
-	{"d", 86400000000}, {"h", 3600000000}, {"min", 60000000},
-	{"s", 1000000},     {"ms", 1000},      {"us", 1},
+	int64_t n;
+} Unit;
+
+/* Largest first, so that printing picks the largest unit that divides; the first of one n is
+ * printed. */
+static const Unit times[] = {
+	{"d", 86400000000}, {"h", 3600000000}, {"min", 60000000}, {"s", 1000000},
+	{"ms", 1000},       {"us", 1},         {NULL, 0},
 };
 
-#define N_UNITS (sizeof(units) / sizeof(units[0]))
+static const Unit sizes[] = {
+	{"TB", INT64_C(1) << 40}, {"GB", 1 << 30}, {"MB", 1 << 20},
+	{"kB", 1 << 10},          {"B", 1},        {NULL, 0},
+};
 
-/* A bare number is seconds, and may have a fraction, as in PgBouncer. */
-static bool parse_time(void *field, const char *text)
+static bool parse_amount(int64_t *out, const char *text, const Unit *units, const char *bare)
 {
 	size_t digits = strspn(text, "0123456789.");
 	const char *unit = text + digits + strspn(text + digits, " \t");
@@ -91,32 +96,55 @@ static bool parse_time(void *field, const char *text)
 	if (digits == 0 || end != text + digits)
 		return false;
 	if (!*unit)
-		unit = "s";
-	for (size_t i = 0; i < N_UNITS; i++) {
-		if (strcmp(unit, units[i].name) == 0 && v * (double)units[i].usec < 1e17) {
-			*(conf_time *)field = (conf_time)(v * (double)units[i].usec + 0.5);
+		unit = bare;
+	for (; units->name; units++) {
+		if (strcmp(unit, units->name) == 0 && v * (double)units->n < 1e17) {
+			*out = (int64_t)(v * (double)units->n + 0.5);
 			return true;
 		}
 	}
 	return false;
 }
 
-static void print_time(const void *field, char *out, size_t n)
+static void print_amount(int64_t v, const Unit *units, char *out, size_t n)
 {
-	int64_t t = *(const conf_time *)field;
-	size_t i = 0;
-
-	while (t % units[i].usec)
-		i++;
-	if (t == 0)
+	while (v % units->n)
+		units++;
+	if (v == 0)
 		snprintf(out, n, "0");
 	else
-		snprintf(out, n, "%lld%s", (long long)(t / units[i].usec), units[i].name);
+		snprintf(out, n, "%lld%s", (long long)(v / units->n), units->name);
+}
+
+/* A bare number is seconds, and may have a fraction, as in PgBouncer. */
+static bool parse_time(void *field, const char *text)
+{
+	return parse_amount(field, text, times, "s");
+}
+
+static void print_time(const void *field, char *out, size_t n)
+{
+	print_amount(*(const conf_time *)field, times, out, n);
 }
 
 static int64_t rank_time(const void *field)
 {
 	return *(const conf_time *)field;
+}
+
+static bool parse_size(void *field, const char *text)
+{
+	return parse_amount(field, text, sizes, "B");
+}
+
+static void print_size(const void *field, char *out, size_t n)
+{
+	print_amount(*(const conf_size *)field, sizes, out, n);
+}
+
+static int64_t rank_size(const void *field)
+{
+	return *(const conf_size *)field;
 }
 
 static bool parse_text(void *field, const char *text)
@@ -153,3 +181,5 @@ const Type type_TEXT = {"text of at most 1023 bytes", sizeof(conf_text), parse_t
 const Type type_CHOICE = {"a word", sizeof(conf_choice), parse_choice, print_choice, NULL};
 const Type type_TIME = {"a time (seconds, or 500ms, 5min, 1h)", sizeof(conf_time), parse_time,
 			print_time, rank_time};
+const Type type_SIZE = {"a size (256MB, 1GB)", sizeof(conf_size), parse_size, print_size,
+			rank_size};

@@ -16,6 +16,6 @@ typedef struct Type {
 	int64_t (*rank)(const void *field); /* NULL when the type has no order */
 } Type;
 
-extern const Type type_INT, type_BOOL, type_TIME, type_MODE, type_TEXT, type_CHOICE;
+extern const Type type_INT, type_BOOL, type_TIME, type_MODE, type_TEXT, type_CHOICE, type_SIZE;
 
 #endif

@@ -247,7 +247,9 @@ static ServerOrder order_of(const Unit *u)
 	const Controller *c = u->controller;
 	ProjectSettings project = fleet_settings(&c->fleet, u->compute.project_id);
 	ComputeSettings own = settings_of_compute(u->compute.config);
-	ServerOrder order = {.max_connections = project.max_connections,
+	ServerOrder order = {.generation = u->compute.generation,
+			     .size = u->compute.size,
+			     .max_connections = project.max_connections,
 			     .memory = own.memory,
 			     .start_timeout_ms = conf_ms(c->conf->control.start_timeout)};
 
@@ -312,11 +314,11 @@ static void do_step(Unit *u, Step step)
 	case STEP_STOP:
 		drain_stop(u);
 		u->busy = true;
-		driver->stop(u->instance, STOP_FAST, on_stopped);
+		driver->stop(u->instance, STOP_FAST, u->compute.generation, on_stopped);
 		return;
 	case STEP_DESTROY:
 		u->busy = true;
-		driver->destroy(u->instance, on_destroyed);
+		driver->destroy(u->instance, u->compute.generation, on_destroyed);
 		return;
 	}
 }

@@ -220,7 +220,7 @@ static int check(const Options *o, const Config *conf, char *text)
 	Access *access;
 	Fault why;
 
-	if (!user_become(conf->reveille.user.s, &why))
+	if (!user_become(conf->reveille.user.s, false, &why))
 		fprintf(stderr, "reveille: %s; trying the files as root\n", why.detail);
 	access = access_load(conf, NULL, &why);
 	if (!access)

@@ -232,7 +232,7 @@ bool estate_open(Supervisor *s, Fault *why)
 	if (!open_tcp(s, why))
 		return false;
 	make_socket_folder(s);
-	if (!user_become(s->conf->reveille.user.s, why) || !open_shared(s, why) ||
+	if (!user_become(s->conf->reveille.user.s, false, why) || !open_shared(s, why) ||
 	    !load_access(s, why) || !open_pid_file(s, why) || !open_log(s, why) ||
 	    !open_unix(s, why) || !open_control_unix(s, why) || !open_nudges(s, why))
 		return false;

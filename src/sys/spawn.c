@@ -142,6 +142,18 @@ static void standard_descriptors(const char *input, const char *log_file)
 	syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
 }
 
+/* One that it cannot enter it goes without. */
+static void enter_groups(const char *const *groups)
+{
+	for (; groups && *groups; groups++) {
+		int fd = open(*groups, O_WRONLY | O_CLOEXEC);
+
+		if (fd == -1 || write(fd, "0", 1) == -1)
+			dprintf(STDERR_FILENO, "could not enter %s: %s\n", *groups,
+				strerror(errno));
+	}
+}
+
 static void run_plan(const SpawnPlan *plan)
 {
 	if (plan->folder && chdir(plan->folder) == -1)
@@ -175,6 +187,7 @@ Process *process_spawn(Loop *loop, const SpawnPlan *plan, ProcessEnd on_end, voi
 		setsid();
 		usual_signals();
 		standard_descriptors(plan->input, plan->log_file);
+		enter_groups(plan->groups);
 		run_plan(plan);
 	}
 	return watch_child(loop, pid, on_end, arg, why);
@@ -202,16 +215,10 @@ Process *process_job(Loop *loop, int (*job)(void *arg), const char *log_file, Pr
 	return watch_child(loop, pid, on_end, arg, why);
 }
 
-int spawn_and_wait(const SpawnPlan *plan)
+static int wait_for(pid_t pid)
 {
-	pid_t parent = getpid(), pid = fork();
 	int status;
 
-	if (pid == 0) {
-		die_with(parent);
-		standard_descriptors(plan->input, plan->log_file);
-		run_plan(plan);
-	}
 	if (pid == -1)
 		return EXIT_NOT_RUN;
 	while (waitpid(pid, &status, 0) == -1) {
@@ -219,6 +226,29 @@ int spawn_and_wait(const SpawnPlan *plan)
 			return EXIT_NOT_RUN;
 	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_NOT_RUN;
+}
+
+int spawn_and_wait(const SpawnPlan *plan)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid == 0) {
+		die_with(parent);
+		standard_descriptors(plan->input, plan->log_file);
+		run_plan(plan);
+	}
+	return wait_for(pid);
+}
+
+int spawn_copy_and_wait(int (*job)(void *arg), void *arg)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid == 0) {
+		die_with(parent);
+		_exit(job(arg));
+	}
+	return wait_for(pid);
 }
 
 static pid_t fork_printing_to(int pipe_in, const char *const *argv)

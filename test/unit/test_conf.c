@@ -505,12 +505,10 @@ TEST(nothing_may_stand_twice)
 /* Two sections have a setting of this name, and each has its own. */
 TEST(settings_of_one_name_belong_to_their_sections)
 {
-	const Config *conf = good("[wake]\ntoken_file = /t\n[reveille]\nuser = nobody\n");
+	const Config *conf = good("[wake]\ntoken_file = /t\n");
 
 	assert_string_equal(conf->wake.token_file.s, "/t");
 	assert_string_equal(conf->kubernetes.token_file.s, "");
-	assert_string_equal(conf->reveille.user.s, "nobody");
-	assert_string_equal(conf->process.user.s, "");
 	conf_release(conf);
 }
 

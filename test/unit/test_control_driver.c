@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "src/control/driver/cgroup.h"
+#include "src/control/driver/fence.h"
 #include "src/control/driver/files.h"
 #include "src/control/driver/guests.h"
 #include "src/control/driver/pidfile.h"
@@ -278,23 +280,93 @@ TEST(a_pid_file_tells_how_far_its_server_has_come)
 {
 	static const char head[] = "4242\n/data\n1700000000\n5432\n/run\n\n  1234\n";
 	char text[200];
-	ServerPhase phase;
-	pid_t pid;
+	PidFile file;
 
 	snprintf(text, sizeof(text), "%sready   \n", head);
-	assert_true(pidfile_parse(text, &pid, &phase));
-	assert_int_equal(pid, 4242);
-	assert_int_equal(phase, SERVER_READY);
+	assert_true(pidfile_parse(text, &file));
+	assert_int_equal(file.pid, 4242);
+	assert_string_equal(file.sockets, "/run");
+	assert_int_equal(file.phase, SERVER_READY);
 	snprintf(text, sizeof(text), "%sstopping\n", head);
-	assert_true(pidfile_parse(text, &pid, &phase));
-	assert_int_equal(phase, SERVER_STOPPING);
-	assert_true(pidfile_parse(head, &pid, &phase));
-	assert_int_equal(phase, SERVER_STARTING);
-	assert_true(pidfile_parse("77", &pid, &phase));
-	assert_false(pidfile_parse("-77\n/data\n", &pid, &phase)); /* single-user */
-	assert_false(pidfile_parse("", &pid, &phase));
-	assert_false(pidfile_parse("1\n", &pid, &phase));
-	assert_false(pidfile_parse("12x\n", &pid, &phase));
+	assert_true(pidfile_parse(text, &file));
+	assert_int_equal(file.phase, SERVER_STOPPING);
+	assert_true(pidfile_parse(head, &file));
+	assert_int_equal(file.phase, SERVER_STARTING);
+	assert_true(pidfile_parse("77", &file));
+	assert_false(pidfile_parse("-77\n/data\n", &file)); /* single-user */
+	assert_false(pidfile_parse("", &file));
+	assert_false(pidfile_parse("1\n", &file));
+	assert_false(pidfile_parse("12x\n", &file));
+}
+
+/* ---- where control groups are -------------------------------------------- */
+
+static const char hybrid_mounts[] =
+	"24 1 0:22 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755\n"
+	"25 24 0:23 / /sys/fs/cgroup/cpu,cpuacct rw,relatime shared:9 - cgroup cgroup "
+	"rw,cpu,cpuacct\n"
+	"26 24 0:24 / /sys/fs/cgroup/freezer rw - cgroup cgroup rw,freezer\n"
+	"27 24 0:25 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
+
+static const char hybrid_groups[] = "4:freezer:/\n3:cpu,cpuacct:/system.slice\n0::/\n";
+
+TEST(each_hierarchy_of_control_groups_is_found)
+{
+	CgroupPlace p;
+
+	assert_true(cgroup_place(CGROUP_UNIFIED, hybrid_mounts, hybrid_groups, &p));
+	assert_string_equal(p.mount, "/sys/fs/cgroup/unified");
+	assert_string_equal(p.own, "");
+	assert_true(cgroup_place(CGROUP_CPU, hybrid_mounts, hybrid_groups, &p));
+	assert_string_equal(p.mount, "/sys/fs/cgroup/cpu,cpuacct");
+	assert_string_equal(p.own, "/system.slice");
+	assert_true(cgroup_place(CGROUP_FREEZER, hybrid_mounts, hybrid_groups, &p));
+	assert_false(cgroup_place(CGROUP_MEMORY, hybrid_mounts, hybrid_groups, &p));
+	assert_false(cgroup_place(CGROUP_UNIFIED, "", "", &p));
+	assert_false(cgroup_place(CGROUP_UNIFIED, "x - \n", "0\n:\n", &p));
+}
+
+TEST(a_container_stands_at_the_root_of_what_it_sees)
+{
+	static const char mounts[] =
+		"30 29 0:26 /docker/42 /sys/fs/cgroup ro - cgroup2 cgroup rw\n";
+	CgroupPlace p;
+
+	assert_true(cgroup_place(CGROUP_UNIFIED, mounts, "0::/docker/42\n", &p));
+	assert_string_equal(p.own, "");
+	assert_true(cgroup_place(CGROUP_UNIFIED, mounts, "0::/docker/42/a\n", &p));
+	assert_string_equal(p.own, "/a");
+}
+
+/* ---- who was here --------------------------------------------------------- */
+
+TEST(a_fence_is_passed_upwards_only)
+{
+	char why[128] = "";
+
+	assert_true(fence_pass(folder, 3, why, sizeof(why)));
+	assert_true(fence_pass(folder, 3, why, sizeof(why)));
+	assert_true(fence_pass(folder, 5, why, sizeof(why)));
+	assert_false(fence_pass(folder, 4, why, sizeof(why)));
+	assert_string_equal(why, "fenced: generation 4 is over, generation 5 was here");
+	assert_true(fence_pass(in_folder("nowhere"), 1, why, sizeof(why)));
+}
+
+TEST(of_many_who_pass_a_fence_at_once_the_highest_stays)
+{
+	char why[128];
+
+	for (int child = 1; child <= 8; child++) {
+		if (fork() > 0)
+			continue;
+		for (int64_t n = child; n < 4000; n += 8)
+			fence_pass(folder, n, why, sizeof(why));
+		_exit(0);
+	}
+	while (wait(NULL) > 0)
+		continue;
+	assert_false(fence_pass(folder, 3998, why, sizeof(why)));
+	assert_true(fence_pass(folder, 3999, why, sizeof(why)));
 }
 
 /* ---- who is on a server -------------------------------------------------- */
@@ -371,6 +443,10 @@ int main(void)
 		WITH_FOLDER(a_server_says_when_it_is_ready),
 		WITH_FOLDER(a_socket_whose_name_is_too_long_is_refused),
 		cmocka_unit_test(a_pid_file_tells_how_far_its_server_has_come),
+		cmocka_unit_test(each_hierarchy_of_control_groups_is_found),
+		cmocka_unit_test(a_container_stands_at_the_root_of_what_it_sees),
+		WITH_FOLDER(a_fence_is_passed_upwards_only),
+		WITH_FOLDER(of_many_who_pass_a_fence_at_once_the_highest_stays),
 		cmocka_unit_test(a_title_tells_whom_a_process_serves),
 		WITH_FOLDER(the_children_of_a_server_are_counted),
 	};

@@ -156,9 +156,29 @@ TEST(what_is_printed_is_read_back)
 	}
 }
 
+TEST(sizes_have_units)
+{
+	static const struct {
+		const char *text, *printed;
+	} cases[] = {{"1GB", "1GB"},    {"1.5GB", "1536MB"}, {"512 MB", "512MB"},
+		     {"1024kB", "1MB"}, {"100", "100B"},     {"0", "0"}};
+	char out[64];
+	conf_size n;
+
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		assert_true(type_SIZE.parse(&n, cases[i].text));
+		type_SIZE.print(&n, out, sizeof(out));
+		assert_string_equal(out, cases[i].printed);
+	}
+	assert_false(type_SIZE.parse(&n, "1XB"));
+	assert_false(type_SIZE.parse(&n, "GB"));
+	assert_false(type_SIZE.parse(&n, "1000000TB"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sizes_have_units),
 		cmocka_unit_test(a_whole_number_is_just_that),
 		cmocka_unit_test(yes_and_no_have_postgresqls_spellings),
 		cmocka_unit_test(a_time_is_in_seconds_unless_it_says_otherwise),

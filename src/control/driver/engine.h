@@ -9,6 +9,7 @@
 #include "driver.h"
 #include "files.h"
 #include "guests.h"
+#include "home.h"
 #include "pidfile.h"
 #include "sys/spawn.h"
 
@@ -20,16 +21,6 @@ typedef struct Program {
 	char folder[256];
 	char version[64]; /* "15.4", fit for a file name */
 } Program;
-
-/* The files of one compute. */
-typedef struct Home {
-	char folder[PATH_SIZE]; /* all of it but run */
-	char data[PATH_SIZE];
-	char log[PATH_SIZE]; /* what the server prints */
-	char run[PATH_SIZE]; /* private folder of its sockets */
-	char notify[PATH_SIZE];
-	char address[PATH_SIZE]; /* the socket for clients */
-} Home;
 
 #define COMMAND_WORDS 64
 
@@ -49,6 +40,7 @@ struct Engine {
 	int close_signal;   /* lets nobody new in, and ends the server when nobody is left */
 	int stop_signal;    /* ends sessions and closes files */
 	int kill_signal;    /* stops at once */
+	int reload_signal;  /* reads its settings again */
 
 	/* Finds the programs, in that folder or ("") where they usually are. */
 	bool (*locate)(const char *folder, Program *out, Fault *why);
@@ -59,12 +51,15 @@ struct Engine {
 	/* In a job: gives the roles of a copied data folder their secrets. */
 	bool (*set_secrets)(const Program *p, const char *data, const ServerOrder *order);
 
-	/* Writes what the server needs beside its data, and the command that starts it. */
+	/* Writes the settings that it reads at its start and when it is told to reload. */
+	bool (*configure)(const Home *home, const ServerOrder *order, Fault *why);
+
+	/* Writes what else it needs beside its data, and the command that starts it. */
 	bool (*prepare)(const Program *p, const Home *home, const char *id,
 			const ServerOrder *order, Command *out, Fault *why);
 
 	/* What a data folder says of its server; false if there is none. */
-	bool (*status)(const char *data, pid_t *pid, ServerPhase *phase);
+	bool (*status)(const char *data, PidFile *out);
 
 	GuestOf guest_of;
 };

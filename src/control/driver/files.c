@@ -123,6 +123,23 @@ bool folder_remove(const char *path)
 	       errno == ENOENT || say("remove", path);
 }
 
+/* nftw() has no argument for its function; this is for jobs, which do one thing at a time. */
+static int64_t blocks;
+
+static int add_blocks(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+	(void)path, (void)at;
+	if (kind != FTW_NS) /* a server may remove its files meanwhile */
+		blocks += st->st_blocks;
+	return 0;
+}
+
+int64_t folder_bytes(const char *path)
+{
+	blocks = 0;
+	return nftw(path, add_blocks, OPEN_FOLDERS, FTW_PHYS) == 0 ? blocks * 512 : -1;
+}
+
 void folder_sweep(const char *path, const char *mark, const char *but_not)
 {
 	DIR *dir = opendir(path);
@@ -161,6 +178,14 @@ bool file_write(const char *path, const char *text)
 		return false;
 	good = write(fd, text, n) == (ssize_t)n;
 	return close(fd) == 0 && good;
+}
+
+bool file_replace(const char *path, const char *text)
+{
+	char next[PATH_SIZE];
+
+	path_set(next, "%s.next", path);
+	return file_write(next, text) && rename(next, path) == 0;
 }
 
 long file_size(const char *path)

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define PATH_SIZE 768
 
@@ -19,6 +20,9 @@ bool folder_copy(const char *from, const char *to);
 /* Removes a folder and all that is in it; one that is not there is good. */
 bool folder_remove(const char *path);
 
+/* What it takes on disk, with all that is in it; -1 if it is not there. */
+int64_t folder_bytes(const char *path);
+
 /* Removes what unfinished work left in a folder: names that hold `mark` but not `but_not`. */
 void folder_sweep(const char *path, const char *mark, const char *but_not);
 
@@ -26,6 +30,9 @@ void folder_sweep(const char *path, const char *mark, const char *but_not);
 void folder_sync(const char *path);
 
 bool file_write(const char *path, const char *text);
+
+/* The same, so that who reads it meanwhile finds the old text or the new one. */
+bool file_replace(const char *path, const char *text);
 
 /* Up to size - 1 bytes of a text file from an offset; "" if it cannot be read. */
 void file_read(const char *path, long offset, char *out, size_t size);

@@ -4,7 +4,10 @@
  * Both take a while and block, so a job does them; both work under a name of
  * their own, so that an id names a whole folder or none.
  */
+#include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "process.h"
@@ -13,12 +16,12 @@
 
 #define TAIL_SIZE 700
 
-static void set_partial(Instance *i, const char *mark)
+static void set_partial(const Instance *i, char out[PATH_SIZE], const char *mark)
 {
 	char random[9];
 
 	random_hex(random, 4);
-	path_set(i->partial, "%s%s%s-%s", i->home.folder, mark, i->driver->life, random);
+	path_set(out, "%s%s%s-%s", i->home.folder, mark, i->driver->life, random);
 }
 
 static void on_job_end(void *arg, int status)
@@ -90,7 +93,7 @@ void folder_create(Instance *i)
 		task_end(i, "");
 		return;
 	}
-	set_partial(i, MARK_MAKING);
+	set_partial(i, i->partial, MARK_MAKING);
 	if (template_is_there(&i->driver->template)) {
 		run(i, create);
 		return;
@@ -105,14 +108,59 @@ static int destroy(void *arg)
 {
 	Instance *i = arg;
 
-	return folder_remove(i->partial) && folder_remove(i->home.run) ? 0 : 1;
+	if (*i->group)
+		cgroup_remove_when_empty(&i->driver->cgroups, i->group);
+	return folder_remove(i->partial) && folder_remove(i->home.sockets) ? 0 : 1;
 }
 
 void folder_destroy(Instance *i)
 {
-	set_partial(i, MARK_GOING);
+	set_partial(i, i->partial, MARK_GOING);
 	rename(i->home.folder, i->partial);
 	run(i, destroy);
+}
+
+/* ---- measuring --------------------------------------------------------- */
+
+static int measure(void *arg)
+{
+	const Instance *i = arg;
+	int64_t bytes = folder_bytes(i->home.folder);
+
+	printf("%" PRId64 "\n", bytes);
+	return fflush(stdout) == 0 && bytes >= 0 ? 0 : 1;
+}
+
+static void on_measured(void *arg, int status)
+{
+	Instance *i = arg;
+	char text[32];
+
+	process_free(i->measuring);
+	i->measuring = NULL;
+	file_read(i->measured, 0, text, sizeof(text));
+	unlink(i->measured);
+	i->on_measured(i->arg, status == 0 && *text ? strtoll(text, NULL, 10) : -1);
+}
+
+void folder_measure(Instance *i, DriverMeasured on_answer)
+{
+	Fault why;
+
+	assert(!i->measuring);
+	i->on_measured = on_answer;
+	set_partial(i, i->measured, MARK_MAKING);
+	i->measuring = process_job(i->driver->loop, measure, i->measured, on_measured, i, &why);
+	if (!i->measuring)
+		timer_arm(&i->not_measured, 0);
+}
+
+/* Answers come later, that there is none too. */
+void folder_not_measured(void *arg)
+{
+	Instance *i = arg;
+
+	i->on_measured(i->arg, -1);
 }
 
 /* ---- what earlier lives left ------------------------------------------- */
@@ -127,6 +175,7 @@ static int sweep(void *arg)
 	folder_sweep(folder, MARK_GOING, d->life);
 	path_set(folder, "%s/template", d->data_dir);
 	folder_sweep(folder, MARK_MAKING, d->life);
+	cgroups_sweep(&d->cgroups);
 	return 0;
 }
 

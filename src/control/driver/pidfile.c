@@ -6,7 +6,8 @@
 
 #include "base/text.h"
 
-#define STATUS_LINE 8
+#define SOCKETS_LINE 5
+#define STATUS_LINE  8
 
 static const char *line_of(const char *text, int number)
 {
@@ -18,20 +19,21 @@ static const char *line_of(const char *text, int number)
 }
 
 /* A negative process id is a single-user server's. */
-bool pidfile_parse(const char *text, pid_t *pid, ServerPhase *phase)
+bool pidfile_parse(const char *text, PidFile *out)
 {
-	const char *status = line_of(text, STATUS_LINE);
+	const char *status = line_of(text, STATUS_LINE), *sockets = line_of(text, SOCKETS_LINE);
 	char *end;
 	long number = strtol(text, &end, 10);
 
 	if (end == text || (*end && *end != '\n') || number <= 1 || number > INT_MAX)
 		return false;
-	*pid = (pid_t)number;
+	out->pid = (pid_t)number;
+	text_copy_n(out->sockets, sizeof(out->sockets), sockets, strcspn(sockets, "\n"));
 	if (text_starts(status, "ready") || text_starts(status, "standby"))
-		*phase = SERVER_READY;
+		out->phase = SERVER_READY;
 	else if (text_starts(status, "stopping"))
-		*phase = SERVER_STOPPING;
+		out->phase = SERVER_STOPPING;
 	else
-		*phase = SERVER_STARTING;
+		out->phase = SERVER_STARTING;
 	return true;
 }

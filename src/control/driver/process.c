@@ -8,15 +8,22 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "fence.h"
+#include "sys/log.h"
 #include "sys/random.h"
+
+/* What the name of a socket has to have room for. */
+#define LARGEST_GENERATION INT64_C(9999999999)
 
 /* ---- tasks ------------------------------------------------------------- */
 
@@ -36,7 +43,7 @@ void task_end(Instance *i, const char *failure)
 
 static Sight sight_of(const Instance *i)
 {
-	Sight s = {.there = i->server, .running = i->server && i->ready};
+	Sight s = {.there = i->server, .running = i->server && i->ready, .frozen = i->frozen};
 
 	if (!s.running)
 		return s;
@@ -61,26 +68,66 @@ static void on_answer_time(void *arg)
 
 /* ---- the driver's operations ------------------------------------------- */
 
+/* Begins a task, unless somebody with a higher generation was here. */
+static bool begin(Instance *i, Task task, int64_t generation, DriverAnswer on_answer)
+{
+	char failure[REASON_SIZE];
+
+	task_begin(i, task, on_answer);
+	if (fence_pass(i->home.folder, generation, failure, sizeof(failure)))
+		return true;
+	task_end(i, failure);
+	return false;
+}
+
+static void take_order(Instance *i, const ServerOrder *order)
+{
+	i->order = *order;
+	if (order->memory == 0)
+		i->order.memory = i->driver->memory_per_unit * order->size / 1000;
+}
+
 static void op_create(Instance *i, const ServerOrder *order, DriverAnswer on_answer)
 {
 	task_begin(i, TASK_CREATE, on_answer);
-	i->order = *order;
+	take_order(i, order);
 	folder_create(i);
 }
 
 static void op_start(Instance *i, const ServerOrder *order, DriverAnswer on_answer)
 {
-	task_begin(i, TASK_START, on_answer);
-	i->order = *order;
+	if (!begin(i, TASK_START, order->generation, on_answer))
+		return;
+	take_order(i, order);
 	server_start(i);
 }
 
-static void op_stop(Instance *i, StopHow how, DriverAnswer on_answer)
+static void op_stop(Instance *i, StopHow how, int64_t generation, DriverAnswer on_answer)
 {
 	const Engine *e = i->program->engine;
 
-	task_begin(i, TASK_STOP, on_answer);
-	server_stop(i, how == STOP_IMMEDIATE ? e->kill_signal : e->stop_signal);
+	if (begin(i, TASK_STOP, generation, on_answer))
+		server_stop(i, how == STOP_IMMEDIATE ? e->kill_signal : e->stop_signal);
+}
+
+static void op_freeze(Instance *i, int64_t generation, DriverAnswer on_answer)
+{
+	if (begin(i, TASK_FREEZE, generation, on_answer))
+		server_freeze(i);
+}
+
+static void op_thaw(Instance *i, int64_t generation, DriverAnswer on_answer)
+{
+	if (begin(i, TASK_THAW, generation, on_answer))
+		server_thaw(i);
+}
+
+static void op_resize(Instance *i, const ServerOrder *order, DriverAnswer on_answer)
+{
+	if (!begin(i, TASK_RESIZE, order->generation, on_answer))
+		return;
+	take_order(i, order);
+	server_resize(i);
 }
 
 static void op_observe(Instance *i, DriverAnswer on_answer)
@@ -89,30 +136,27 @@ static void op_observe(Instance *i, DriverAnswer on_answer)
 
 	task_begin(i, TASK_OBSERVE, on_answer);
 	server_look(i, &phase);
+	i->frozen = freeze_is_done(i);
 	task_end(i, "");
 }
 
-static void op_destroy(Instance *i, DriverAnswer on_answer)
+static void op_destroy(Instance *i, int64_t generation, DriverAnswer on_answer)
 {
 	ServerPhase phase;
 
-	task_begin(i, TASK_DESTROY, on_answer);
+	if (!begin(i, TASK_DESTROY, generation, on_answer))
+		return;
 	if (server_look(i, &phase))
-		server_stop(i, i->program->engine->kill_signal);
+		server_kill(i);
 	else
 		folder_destroy(i);
 }
 
 /* ---- instances --------------------------------------------------------- */
 
-static void set_home(Home *h, const ProcessDriver *d, const Engine *engine, const char *id)
+static void set_home(Home *h, const ProcessDriver *d, const char *id)
 {
-	path_set(h->folder, "%s/%s/%s", d->data_dir, engine->name, id);
-	path_set(h->data, "%s/data", h->folder);
-	path_set(h->log, "%s/log", h->folder);
-	path_set(h->run, "%s/%s", d->socket_dir, id);
-	path_set(h->notify, "%s/notify", h->run);
-	path_set(h->address, "%s/%s", h->run, engine->socket);
+	home_set(h, d->engine_dir, d->socket_dir, id);
 }
 
 static bool op_admits(Driver *driver, const char *id, const char *engine, Fault *why)
@@ -123,7 +167,8 @@ static bool op_admits(Driver *driver, const char *id, const char *engine, Fault 
 	if (strcmp(engine, d->program.engine->name) != 0)
 		return fault_set(why, FAULT_BAD_VALUE, "engine must be \"%s\"",
 				 d->program.engine->name);
-	set_home(&home, d, d->program.engine, id);
+	set_home(&home, d, id);
+	home_begin_life(&home, LARGEST_GENERATION, d->program.engine->socket);
 	if (strlen(home.address) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
 		return fault_set(why, FAULT_BAD_VALUE,
 				 "name is too long: with process.socket_dir before it, the socket "
@@ -141,11 +186,14 @@ static Instance *op_attach(Driver *driver, const char *id, const char *engine, D
 	i->driver = d;
 	i->program = &d->program;
 	text_copy(i->id, sizeof(i->id), id);
-	set_home(&i->home, d, d->program.engine, id);
+	set_home(&i->home, d, id);
 	path_set(i->job_log, "%s.log", i->home.folder);
 	i->on_end = on_end;
 	i->arg = arg;
 	timer_init(&i->answer, d->loop, on_answer_time, i);
+	i->freezing_fd = -1;
+	timer_init(&i->look_again, d->loop, freeze_look_again, i);
+	timer_init(&i->not_measured, d->loop, folder_not_measured, i);
 	timer_init(&i->deadline, d->loop, server_on_deadline, i);
 	return i;
 }
@@ -155,6 +203,9 @@ static void op_detach(Instance *i)
 	assert(i->task == TASK_NONE);
 	if (i->server)
 		process_free(i->server);
+	if (i->measuring)
+		process_free(i->measuring);
+	timer_stop(&i->not_measured);
 	loop_bury(i->driver->loop, i, free);
 }
 
@@ -165,8 +216,13 @@ static const DriverOps ops = {
 	.create = op_create,
 	.start = op_start,
 	.stop = op_stop,
+	.freeze = op_freeze,
+	.thaw = op_thaw,
 	.observe = op_observe,
 	.destroy = op_destroy,
+	.resize = op_resize,
+	.stat = server_stat,
+	.measure = folder_measure,
 	.close_door = server_close_door,
 	.look = server_crowd,
 };
@@ -194,13 +250,31 @@ static bool make_folders(ProcessDriver *d, const Config *conf, Fault *why)
 	if (!make_real(d->data_dir, conf->process.data_dir.s, why))
 		return false;
 	path_set(path, "%s/%s", d->data_dir, d->program.engine->name);
-	if (!make_real(made, path, why))
+	if (!make_real(d->engine_dir, path, why))
 		return false;
 	path_set(path, "%s/template", d->data_dir);
 	if (!make_real(made, path, why))
 		return false;
 	path_set(path, "%s/run", d->data_dir);
 	return make_real(d->socket_dir, *socket_dir ? socket_dir : path, why);
+}
+
+/* Groups of several control planes may stand side by side. */
+static void open_cgroups(ProcessDriver *d, const Config *conf)
+{
+	DriverAbilities *can = &d->driver.can;
+	struct stat st = {0};
+	char name[64];
+
+	stat(d->data_dir, &st);
+	snprintf(name, sizeof(name), "reveille-%jx-%jx", (uintmax_t)st.st_dev,
+		 (uintmax_t)st.st_ino);
+	cgroups_open(&d->cgroups, conf->process.cgroup_parent.s, name);
+	can->freeze = true; /* by signals, if not by groups */
+	can->limit_cpu = d->cgroups.cpu;
+	can->limit_memory = d->cgroups.memory;
+	cgroups_describe(&d->cgroups, can->how, sizeof(can->how));
+	log_info("what can be done to servers here: %s", can->how);
 }
 
 Driver *driver_process_open(Loop *loop, const Config *conf, Fault *why)
@@ -217,6 +291,8 @@ Driver *driver_process_open(Loop *loop, const Config *conf, Fault *why)
 		free(d);
 		return NULL;
 	}
+	d->memory_per_unit = conf->process.memory_per_unit;
+	open_cgroups(d, conf);
 	path_set(templates, "%s/template", d->data_dir);
 	snprintf(mark, sizeof(mark), MARK_MAKING "%s", d->life);
 	template_init(&d->template, loop, &d->program, templates, mark);

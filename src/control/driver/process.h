@@ -5,13 +5,15 @@
  *   DATA_DIR/ENGINE/ID/data      the server's data
  *   DATA_DIR/ENGINE/ID/log       what it prints
  *   DATA_DIR/template/…          what new computes are copied from
- *   SOCKET_DIR/ID/               its sockets, for us alone
+ *   DATA_DIR/ENGINE/ID/fence     the highest generation that was obeyed
+ *   SOCKET_DIR/ID/GENERATION/    its sockets in this life of the server, for us alone
  *
  * An id is a DNS label, so every name with a dot in it is ours.
  */
 #ifndef CONTROL_PROCESS_H
 #define CONTROL_PROCESS_H
 
+#include "cgroup.h"
 #include "driver.h"
 #include "engine.h"
 #include "sys/machine.h"
@@ -26,14 +28,18 @@
 #define MARK_GOING  ".gone-"
 #define LIFE_SIZE   9
 
+#define GROUP_SIZE (ID_SIZE + 24) /* ID.GENERATION */
+
 typedef struct ProcessDriver {
 	Driver driver; /* first, so that a Driver * is one of these */
 	Loop *loop;
-	char data_dir[PATH_SIZE], socket_dir[PATH_SIZE];
+	char data_dir[PATH_SIZE], engine_dir[PATH_SIZE], socket_dir[PATH_SIZE];
+	int64_t memory_per_unit;
 	char boot_id[BOOT_ID_SIZE];
 	char life[LIFE_SIZE];
 	Program program;
 	Template template;
+	Cgroups cgroups;
 	Process *sweeper;
 } ProcessDriver;
 
@@ -42,6 +48,9 @@ typedef enum Task {
 	TASK_CREATE,
 	TASK_START,
 	TASK_STOP,
+	TASK_FREEZE,
+	TASK_THAW,
+	TASK_RESIZE,
 	TASK_OBSERVE,
 	TASK_DESTROY,
 } Task;
@@ -60,6 +69,14 @@ struct Instance {
 	Notify *notify; /* while it is starting */
 	long log_from;  /* where its own lines begin in the log */
 	bool given_up;  /* it was told to stop for taking too long */
+	bool frozen;
+	char group[GROUP_SIZE]; /* its control group; "" if it is in none */
+	int64_t cpu_us;         /* the most that it was seen to have used */
+
+	/* While it is being frozen. */
+	int freezing_fd;
+	ReadWatch freezing;
+	Timer look_again;
 
 	/* What is being done, and for whom. */
 	Task task;
@@ -71,6 +88,12 @@ struct Instance {
 	TemplateWant want;
 	char partial[PATH_SIZE];
 	char job_log[PATH_SIZE];
+
+	/* What its files are being measured for. */
+	DriverMeasured on_measured;
+	Process *measuring;
+	Timer not_measured;
+	char measured[PATH_SIZE];
 };
 
 /* Begins a task, ends it with an answer in a later turn ("" if it was done). */
@@ -81,13 +104,30 @@ void task_end(Instance *i, const char *failure);
 bool server_look(Instance *i, ServerPhase *phase);
 void server_start(Instance *i);
 void server_stop(Instance *i, int number);
+void server_kill(Instance *i);
 void server_close_door(Instance *i);
 Crowd server_crowd(Instance *i);
 void server_on_deadline(void *instance);
 
+/* freeze.c: going on does what thawing does, for whoever has a server to stop or to start. */
+void server_freeze(Instance *i);
+void server_thaw(Instance *i);
+void server_go_on(Instance *i);
+bool freeze_is_done(const Instance *i);
+void freeze_give_up(Instance *i);
+void freeze_forget(Instance *i);
+void freeze_look_again(void *instance);
+
+/* limits.c: what it may use and what it uses. */
+void server_resize(Instance *i);
+bool limits_apply(Instance *i, char *failure, size_t size);
+bool server_stat(Instance *i, ServerStat *out);
+
 /* folder.c: what takes time and blocks, in jobs. */
 void folder_create(Instance *i);
 void folder_destroy(Instance *i);
+void folder_measure(Instance *i, DriverMeasured on_measured);
+void folder_not_measured(void *instance);
 void folder_sweep_all(ProcessDriver *d);
 
 #endif

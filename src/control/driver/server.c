@@ -7,6 +7,7 @@
  * reads the file then misses nothing.
  */
 #include <assert.h>
+#include <dirent.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,6 +26,29 @@
 
 static void on_server_end(void *arg, int status);
 
+/* ---- its control group ------------------------------------------------- */
+
+static bool has_groups(const ProcessDriver *d)
+{
+	return d->cgroups.freeze || d->cgroups.cpu || d->cgroups.memory;
+}
+
+static void group_set(Instance *i)
+{
+	const char *life = home_life(&i->home);
+
+	i->group[0] = 0;
+	if (has_groups(i->driver) && *life)
+		snprintf(i->group, sizeof(i->group), "%s.%s", i->id, life);
+}
+
+/* An empty group freezes as well as a full one, so nobody may think that it is in there. */
+static void group_check(Instance *i)
+{
+	if (*i->group && !cgroup_holds(&i->driver->cgroups, i->group, process_pid(i->server)))
+		i->group[0] = 0;
+}
+
 /* ---- finding it -------------------------------------------------------- */
 
 /* Its working folder is its data folder, so a process that only has the same id is told apart. */
@@ -41,6 +65,24 @@ static bool works_in(pid_t pid, const char *folder)
 	return strcmp(at, folder) == 0;
 }
 
+/* A killed server's processes end by themselves, but not while they stand still. */
+static int end_orphans(const Instance *i)
+{
+	DIR *dir = opendir("/proc");
+	const struct dirent *e;
+	int n = 0;
+
+	while (dir && (e = readdir(dir)) != NULL) {
+		pid_t pid = (pid_t)atoi(e->d_name);
+
+		if (pid > 0 && works_in(pid, i->home.data) && kill(pid, SIGKILL) == 0)
+			n++;
+	}
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
 static void adopt(Instance *i, pid_t pid)
 {
 	uint64_t start = machine_process_start(pid);
@@ -52,16 +94,28 @@ static void adopt(Instance *i, pid_t pid)
 		log_info("found a server: compute=%s pid=%d", i->id, (int)pid);
 }
 
+/* Where it listens tells which life of it this is, and so its control group. */
+static void find_life(Instance *i, const char *run)
+{
+	const Engine *e = i->program->engine;
+
+	if (strcmp(run, i->home.run) == 0 || !home_find_life(&i->home, run, e->socket))
+		return;
+	group_set(i);
+	group_check(i);
+}
+
 bool server_look(Instance *i, ServerPhase *phase)
 {
-	pid_t pid;
+	PidFile file = {.phase = SERVER_STARTING};
 
-	if (!i->program->engine->status(i->home.data, &pid, phase))
-		*phase = SERVER_STARTING;
-	else if (!i->server)
-		adopt(i, pid);
-	if (i->server && *phase == SERVER_READY)
+	if (i->program->engine->status(i->home.data, &file) && !i->server)
+		adopt(i, file.pid);
+	if (i->server && *file.sockets)
+		find_life(i, file.sockets);
+	if (i->server && file.phase == SERVER_READY)
 		i->ready = true;
+	*phase = file.phase;
 	return i->server != NULL;
 }
 
@@ -76,9 +130,18 @@ static void stop_listening(Instance *i)
 
 static void became_ready(Instance *i)
 {
-	i->ready = true;
+	const DriverAbilities *can = &i->driver->driver.can;
+	char failure[REASON_SIZE];
+	ServerPhase phase;
+
 	stop_listening(i);
 	timer_stop(&i->deadline);
+	server_look(i, &phase); /* for where it listens, if it was found */
+	i->ready = true;
+	group_check(i);
+	if (!limits_apply(i, failure, sizeof(failure)) && can->limit_cpu)
+		log_warning("a server is not limited: compute=%s reason=\"%s\"", i->id, failure);
+	server_go_on(i);
 	task_end(i, "");
 }
 
@@ -91,7 +154,7 @@ static bool listen_for_ready(Instance *i)
 {
 	Fault why;
 
-	if (!folder_make(i->home.run)) {
+	if (!folder_make(i->home.sockets)) {
 		task_end(i, "could not make the folder of its sockets");
 		return false;
 	}
@@ -105,9 +168,19 @@ static bool listen_for_ready(Instance *i)
 void server_on_deadline(void *arg)
 {
 	Instance *i = arg;
+	ServerPhase phase;
 
 	if (!i->server)
 		return;
+	if (i->task == TASK_FREEZE) {
+		freeze_give_up(i);
+		return;
+	}
+	/* Somebody else was told that it is ready. */
+	if (i->task == TASK_START && server_look(i, &phase) && phase == SERVER_READY) {
+		became_ready(i);
+		return;
+	}
 	log_warning("a server takes too long, stopping it at once: compute=%s pid=%d", i->id,
 		    (int)process_pid(i->server));
 	process_signal(i->server, i->given_up ? SIGKILL : i->program->engine->kill_signal);
@@ -139,16 +212,39 @@ static bool spawn_server(Instance *i, Fault *why)
 	Command command = {0};
 	char notify[PATH_SIZE + 32];
 	const char *env[] = {"LC_ALL=C.UTF-8", "PATH=/usr/bin:/bin", notify, NULL};
+	CgroupDoors doors = {0};
 	SpawnPlan plan = {.argv = command.argv,
 			  .env = env,
 			  .folder = i->home.folder,
-			  .log_file = i->home.log};
+			  .log_file = i->home.log,
+			  .groups = doors.list};
 
 	if (!i->program->engine->prepare(i->program, &i->home, i->id, &i->order, &command, why))
 		return false;
+	if (*i->group)
+		cgroup_doors(&i->driver->cgroups, i->group, &doors);
 	snprintf(notify, sizeof(notify), "NOTIFY_SOCKET=%s", i->home.notify);
 	i->server = process_spawn(i->driver->loop, &plan, on_server_end, i, why);
 	return i->server != NULL;
+}
+
+/*
+ * Nothing of earlier lives is left, so that their addresses lead nowhere.  One of the same
+ * generation is left alone: a control process that was killed may just have begun it.
+ */
+static bool make_life(Instance *i)
+{
+	home_begin_life(&i->home, i->order.generation, i->program->engine->socket);
+	home_forget_lives(&i->home);
+	if (!folder_make(i->home.sockets) || !folder_make(i->home.run)) {
+		task_end(i, "could not make the folder of its sockets");
+		return false;
+	}
+	i->cpu_us = 0;
+	group_set(i);
+	if (*i->group)
+		cgroup_make(&i->driver->cgroups, i->group);
+	return true;
 }
 
 static void launch(Instance *i)
@@ -159,7 +255,7 @@ static void launch(Instance *i)
 		task_end(i, "its data folder is not there");
 		return;
 	}
-	if (!listen_for_ready(i))
+	if (!make_life(i) || !listen_for_ready(i))
 		return;
 	put_large_log_aside(i);
 	if (spawn_server(i, &why)) {
@@ -228,8 +324,18 @@ void server_stop(Instance *i, int number)
 		task_end(i, "");
 		return;
 	}
-	process_signal(i->server, number);
+	process_signal(i->server, number); /* the first that it hears when it goes on */
+	server_go_on(i);
 	give_time(i, number == i->program->engine->kill_signal ? KILL_TIMEOUT_MS : STOP_TIMEOUT_MS);
+}
+
+/* With all that descends from it, where that can be done; its data is of no more use. */
+void server_kill(Instance *i)
+{
+	if (*i->group && cgroup_kill(&i->driver->cgroups, i->group))
+		give_time(i, KILL_TIMEOUT_MS);
+	else
+		server_stop(i, i->program->engine->kill_signal);
 }
 
 /* What others may have had written to a log is shown as plain text. */
@@ -260,6 +366,10 @@ static void start_failed(Instance *i, bool gave_up)
 		await_found(i);
 		return;
 	}
+	if (!gave_up && end_orphans(i) > 0) {
+		launch(i);
+		return;
+	}
 	last_words(i, failure,
 		   gave_up ? "the server was not ready in time"
 			   : "the server ended while starting");
@@ -270,13 +380,18 @@ static void on_server_end(void *arg, int status)
 {
 	Instance *i = arg;
 	char words[REASON_SIZE];
-	bool was_starting = i->notify != NULL, gave_up = i->given_up;
+	bool was_starting = i->notify != NULL, gave_up = i->given_up, was_frozen = i->frozen;
 
 	log_info("a server ended: compute=%s pid=%d status=%d", i->id, (int)process_pid(i->server),
 		 status);
 	process_free(i->server);
 	i->server = NULL;
 	i->ready = false;
+	freeze_forget(i);
+	if (*i->group)
+		cgroup_remove(&i->driver->cgroups, i->group);
+	if (was_frozen)
+		end_orphans(i);
 	stop_listening(i);
 	timer_stop(&i->deadline);
 	switch (i->task) {
@@ -292,6 +407,9 @@ static void on_server_end(void *arg, int status)
 		break;
 	case TASK_STOP:
 		task_end(i, "");
+		break;
+	case TASK_FREEZE:
+		task_end(i, "the server ended");
 		break;
 	case TASK_DESTROY:
 		folder_destroy(i);
