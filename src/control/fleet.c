@@ -121,5 +121,11 @@ int64_t unit_last_activity(const Unit *u)
 
 bool unit_is_serving(const Unit *u)
 {
-	return u->compute.state == COMPUTE_ACTIVE && u->observed;
+	return u->compute.state == COMPUTE_ACTIVE && u->observed && u->runs;
+}
+
+bool unit_is_up(const Unit *u)
+{
+	return u->observed &&
+	       (u->compute.state == COMPUTE_ACTIVE || u->compute.state == COMPUTE_FROZEN);
 }

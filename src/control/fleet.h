@@ -28,13 +28,15 @@ typedef struct Unit {
 	Activity activity;
 
 	/* Wishes, until they are fulfilled. */
-	bool wanted, unwanted, doomed;
+	bool wanted, unwanted, unneeded, doomed;
 	char reason[REASON_SIZE]; /* of the last wish */
 	LIST_HEAD(, Waiter) waiters;
 
 	/* What is being done. */
-	bool busy;     /* store or driver has not answered yet */
-	bool observed; /* its server is known to be alive */
+	bool busy;          /* store or driver has not answered yet */
+	bool observed;      /* its server is known to be alive */
+	bool runs;          /* and not frozen */
+	bool cannot_freeze; /* it was tried in vain with this server */
 	bool drained;
 	Probe *idle_probe;
 	int64_t drain_since_ms;
@@ -70,5 +72,6 @@ ProjectSettings fleet_settings(const Fleet *f, const char *project_id);
 /* When it was last used, in microseconds since 1970. */
 int64_t unit_last_activity(const Unit *u);
 bool unit_is_serving(const Unit *u); /* active, and its server is alive */
+bool unit_is_up(const Unit *u);      /* that, or frozen: its server is there */
 
 #endif

@@ -7,7 +7,8 @@ static const unsigned allowed[COMPUTE_STATES] = {
 	[COMPUTE_CREATING] = TO(SUSPENDED) | TO(DESTROYING),
 	[COMPUTE_SUSPENDED] = TO(RESUMING) | TO(DESTROYING),
 	[COMPUTE_RESUMING] = TO(ACTIVE) | TO(FAILED) | TO(DESTROYING),
-	[COMPUTE_ACTIVE] = TO(SUSPENDING) | TO(SUSPENDED) | TO(DESTROYING),
+	[COMPUTE_ACTIVE] = TO(FROZEN) | TO(SUSPENDING) | TO(SUSPENDED) | TO(DESTROYING),
+	[COMPUTE_FROZEN] = TO(ACTIVE) | TO(SUSPENDING) | TO(SUSPENDED) | TO(DESTROYING),
 	[COMPUTE_SUSPENDING] = TO(SUSPENDED) | TO(DESTROYING),
 	[COMPUTE_FAILED] = TO(RESUMING) | TO(DESTROYING),
 	[COMPUTE_DESTROYING] = TO(GONE),
@@ -22,14 +23,37 @@ IntervalKind lifecycle_interval(ComputeState state)
 {
 	if (state == COMPUTE_ACTIVE)
 		return INTERVAL_ACTIVE;
-	return INTERVAL_NONE;
+	return state == COMPUTE_FROZEN ? INTERVAL_FROZEN : INTERVAL_NONE;
 }
 
 static Step while_active(const LifeFacts *facts)
 {
 	if (!facts->observed)
 		return STEP_OBSERVE;
-	return facts->unwanted ? STEP_SUSPEND : STEP_NONE;
+	if (!facts->runs)
+		return STEP_THAW;
+	if (facts->unwanted)
+		return STEP_SUSPEND;
+	return facts->unneeded && !facts->wanted ? STEP_CHILL : STEP_NONE;
+}
+
+/* It is thawed before it is called active, and called frozen before it is. */
+static Step while_frozen(const LifeFacts *facts)
+{
+	if (!facts->observed)
+		return STEP_OBSERVE;
+	if (facts->wanted)
+		return facts->runs ? STEP_WARM : STEP_THAW;
+	if (facts->unwanted)
+		return STEP_SUSPEND;
+	return facts->runs ? STEP_FREEZE : STEP_NONE;
+}
+
+static Step while_suspending(const LifeFacts *facts)
+{
+	if (facts->drained)
+		return STEP_STOP;
+	return facts->runs ? STEP_DRAIN : STEP_THAW;
 }
 
 Step lifecycle_next(ComputeState state, const LifeFacts *facts)
@@ -46,8 +70,10 @@ Step lifecycle_next(ComputeState state, const LifeFacts *facts)
 		return STEP_START;
 	case COMPUTE_ACTIVE:
 		return while_active(facts);
+	case COMPUTE_FROZEN:
+		return while_frozen(facts);
 	case COMPUTE_SUSPENDING:
-		return facts->drained ? STEP_STOP : STEP_DRAIN;
+		return while_suspending(facts);
 	case COMPUTE_DESTROYING:
 		return STEP_DESTROY;
 	default:

@@ -15,11 +15,15 @@ typedef enum Step {
 	/* Changes of state that somebody asked for. */
 	STEP_RESUME,
 	STEP_SUSPEND,
+	STEP_CHILL, /* from active to frozen */
+	STEP_WARM,  /* and back */
 	STEP_DOOM,
 	/* What a state says has to be done. */
 	STEP_CREATE,  /* make its folder */
 	STEP_OBSERVE, /* find the server that was running when we last knew */
 	STEP_START,
+	STEP_FREEZE,
+	STEP_THAW,
 	STEP_DRAIN, /* let nobody new in, and what is under way end */
 	STEP_STOP,
 	STEP_DESTROY,
@@ -29,8 +33,10 @@ typedef enum Step {
 typedef struct LifeFacts {
 	bool wanted;   /* somebody waits for it to be active */
 	bool unwanted; /* somebody asked for it to be suspended */
+	bool unneeded; /* the scheduler found that it may be frozen */
 	bool doomed;   /* somebody asked for it to be deleted */
 	bool observed; /* this process saw its server alive */
+	bool runs;     /* and knows that it is not frozen */
 	bool drained;  /* nothing is open on it any more, or nobody waits for that */
 } LifeFacts;
 
@@ -38,8 +44,10 @@ Step lifecycle_next(ComputeState state, const LifeFacts *facts);
 
 bool lifecycle_allows(ComputeState from, ComputeState to);
 
-/* What is metered while a compute is in that state: from the moment it is ready to the
- * decision to suspend. */
+/*
+ * What is metered while a compute is in that state: from the moment it is ready to the
+ * decision to suspend.
+ */
 IntervalKind lifecycle_interval(ComputeState state);
 
 #endif

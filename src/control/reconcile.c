@@ -34,8 +34,9 @@ static void forget_wishes(Unit *u, ComputeState to)
 		u->unwanted = false;
 	if (to == COMPUTE_SUSPENDED || to == COMPUTE_DESTROYING)
 		u->drained = false;
-	if (to != COMPUTE_ACTIVE && to != COMPUTE_SUSPENDING)
-		u->observed = false;
+	if (to != COMPUTE_ACTIVE && to != COMPUTE_FROZEN && to != COMPUTE_SUSPENDING)
+		u->observed = u->runs = false;
+	u->unneeded = false;
 	if (to != COMPUTE_RESUMING)
 		gate_leave(&u->controller->starts, &u->ticket);
 	if (to != COMPUTE_SUSPENDING)
@@ -129,15 +130,16 @@ static void move_to_active(Unit *u, const Sight *sight)
 
 	text_copy(m.incarnation, sizeof(m.incarnation), sight->incarnation);
 	text_copy(m.address, sizeof(m.address), sight->address);
-	u->observed = true;
+	u->observed = u->runs = true;
+	u->cannot_freeze = false;
 	activity_note(&u->activity, clock_ms());
 	move(u, &m);
 }
 
-/* The server goes on for a while, so it must still be found where it was. */
-static void move_to_suspending(Unit *u, bool unseen)
+/* The server goes on, so it must still be found where it was. */
+static void move_with_server(Unit *u, ComputeState to, bool unseen, const char *reason)
 {
-	Move m = move_of(u, COMPUTE_SUSPENDING, u->reason);
+	Move m = move_of(u, to, reason);
 
 	text_copy(m.incarnation, sizeof(m.incarnation), u->compute.incarnation);
 	text_copy(m.address, sizeof(m.address), u->compute.address);
@@ -185,13 +187,46 @@ static void on_observed(void *arg, const Sight *sight, const char *failure)
 		return;
 	}
 	if (!sight->running || strcmp(sight->incarnation, u->compute.incarnation) != 0) {
-		set_reason(u, "its server is not the one that was started, or not ready");
-		move_to_suspending(u, true);
+		move_with_server(u, COMPUTE_SUSPENDING, true,
+				 "its server is not the one that was started, or not ready");
 		return;
 	}
 	u->observed = true;
+	u->runs = !sight->frozen;
 	wait_check(u);
 	reconcile(u);
+}
+
+/* Whoever cannot be frozen goes on, and costs what it costs. */
+static void on_frozen(void *arg, const Sight *sight, const char *failure)
+{
+	Unit *u = arg;
+	char reason[REASON_SIZE];
+
+	u->busy = false;
+	u->runs = !sight->frozen;
+	if (!failure || !sight->there) {
+		reconcile(u);
+		return;
+	}
+	snprintf(reason, sizeof(reason), "it could not be frozen: %.900s", failure);
+	u->cannot_freeze = true;
+	move_with_server(u, COMPUTE_ACTIVE, false, reason);
+}
+
+static void on_thawed(void *arg, const Sight *sight, const char *failure)
+{
+	Unit *u = arg;
+
+	u->busy = false;
+	u->runs = !failure && !sight->frozen;
+	if (!failure) {
+		reconcile(u);
+		return;
+	}
+	log_error("could not thaw a server, trying again: compute=%s error=\"%s\"", u->compute.id,
+		  failure);
+	timer_arm(&u->retry, RETRY_MS);
 }
 
 static void on_stopped(void *arg, const Sight *sight, const char *failure)
@@ -235,9 +270,9 @@ static void on_ended(void *arg, const char *last_words)
 		return;
 	}
 	log_warning("a server ended by itself: compute=%s words=\"%s\"", u->compute.id, last_words);
-	u->observed = false;
-	if (!u->busy && u->compute.state == COMPUTE_ACTIVE)
+	if (!u->busy && unit_is_up(u))
 		move_to(u, COMPUTE_SUSPENDED, last_words);
+	u->observed = u->runs = false;
 }
 
 /* ---- the steps --------------------------------------------------------- */
@@ -276,7 +311,7 @@ static void start(Unit *u)
 {
 	ServerOrder order = order_of(u);
 
-	if (!gate_enter(&u->controller->starts, &u->ticket, on_turn, u))
+	if (!gate_enter(&u->controller->starts, &u->ticket, u->compute.project_id, on_turn, u))
 		return;
 	u->busy = true;
 	u->controller->driver->ops->start(u->instance, &order, on_started);
@@ -288,12 +323,20 @@ static void do_step(Unit *u, Step step)
 
 	switch (step) {
 	case STEP_NONE:
+		wait_check(u);
 		return;
 	case STEP_RESUME:
 		move_to(u, COMPUTE_RESUMING, u->wanted ? u->reason : "a client wants it");
 		return;
 	case STEP_SUSPEND:
-		move_to_suspending(u, false);
+		move_with_server(u, COMPUTE_SUSPENDING, false, u->reason);
+		return;
+	case STEP_CHILL:
+		move_with_server(u, COMPUTE_FROZEN, false, u->reason);
+		return;
+	case STEP_WARM:
+		activity_note(&u->activity, clock_ms());
+		move_with_server(u, COMPUTE_ACTIVE, false, "a client wants it");
 		return;
 	case STEP_DOOM:
 		move_to(u, COMPUTE_DESTROYING, u->reason);
@@ -303,6 +346,14 @@ static void do_step(Unit *u, Step step)
 		return;
 	case STEP_START:
 		start(u);
+		return;
+	case STEP_FREEZE:
+		u->busy = true;
+		driver->freeze(u->instance, u->compute.generation, on_frozen);
+		return;
+	case STEP_THAW:
+		u->busy = true;
+		driver->thaw(u->instance, u->compute.generation, on_thawed);
 		return;
 	case STEP_DRAIN:
 		drain_start(u);
@@ -328,13 +379,18 @@ void reconcile(Unit *u)
 	LifeFacts facts = {
 		.wanted = u->wanted || wait_is_wanted(u),
 		.unwanted = u->unwanted,
+		.unneeded = u->unneeded,
 		.doomed = u->doomed,
 		.observed = u->observed,
+		.runs = u->runs,
 		.drained = u->drained,
 	};
 
-	if (!u->busy && !timer_is_armed(&u->retry))
-		do_step(u, lifecycle_next(u->compute.state, &facts));
+	if (u->busy || timer_is_armed(&u->retry))
+		return;
+	if (facts.wanted)
+		u->unneeded = false;
+	do_step(u, lifecycle_next(u->compute.state, &facts));
 }
 
 /* ---- wishes ------------------------------------------------------------ */
@@ -350,6 +406,13 @@ void reconcile_suspend(Unit *u, bool drain, const char *reason)
 {
 	u->unwanted = true;
 	u->drained = !drain;
+	set_reason(u, reason);
+	reconcile(u);
+}
+
+void reconcile_freeze(Unit *u, const char *reason)
+{
+	u->unneeded = true;
 	set_reason(u, reason);
 	reconcile(u);
 }

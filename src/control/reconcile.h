@@ -20,6 +20,7 @@ void reconcile(Unit *u);
 /* Wishes: what is wanted, and the sentence that its operation will say. */
 void reconcile_resume(Unit *u, const char *reason);
 void reconcile_suspend(Unit *u, bool drain, const char *reason);
+void reconcile_freeze(Unit *u, const char *reason);
 void reconcile_doom(Unit *u, const char *reason);
 
 /* The record as the store now has it. */

@@ -28,7 +28,7 @@
 #define CLIENT_ROLE "app" /* the role, and database, that a compute is made with */
 
 /*
- * At rest (suspended, active, failed), or on the way somewhere: a state on the
+ * At rest (suspended, active, frozen, failed), or on the way somewhere: a state on the
  * way is itself the order to get there, for whoever finds it.
  */
 typedef enum ComputeState {

@@ -14,7 +14,8 @@ TEST(a_state_on_the_way_is_itself_the_order)
 	assert_int_equal(next(COMPUTE_CREATING, (LifeFacts){0}), STEP_CREATE);
 	assert_int_equal(next(COMPUTE_RESUMING, (LifeFacts){0}), STEP_START);
 	assert_int_equal(next(COMPUTE_DESTROYING, (LifeFacts){0}), STEP_DESTROY);
-	assert_int_equal(next(COMPUTE_SUSPENDING, (LifeFacts){0}), STEP_DRAIN);
+	assert_int_equal(next(COMPUTE_SUSPENDING, (LifeFacts){.runs = true}), STEP_DRAIN);
+	assert_int_equal(next(COMPUTE_SUSPENDING, (LifeFacts){0}), STEP_THAW);
 	assert_int_equal(next(COMPUTE_SUSPENDING, (LifeFacts){.drained = true}), STEP_STOP);
 }
 
@@ -22,11 +23,13 @@ TEST(at_rest_nothing_is_done_unless_it_is_wished)
 {
 	assert_int_equal(next(COMPUTE_SUSPENDED, (LifeFacts){0}), STEP_NONE);
 	assert_int_equal(next(COMPUTE_FAILED, (LifeFacts){0}), STEP_NONE);
-	assert_int_equal(next(COMPUTE_ACTIVE, (LifeFacts){.observed = true}), STEP_NONE);
+	assert_int_equal(next(COMPUTE_ACTIVE, (LifeFacts){.observed = true, .runs = true}),
+			 STEP_NONE);
 	assert_int_equal(next(COMPUTE_SUSPENDED, (LifeFacts){.wanted = true}), STEP_RESUME);
 	assert_int_equal(next(COMPUTE_FAILED, (LifeFacts){.wanted = true}), STEP_RESUME);
-	assert_int_equal(next(COMPUTE_ACTIVE, (LifeFacts){.observed = true, .unwanted = true}),
-			 STEP_SUSPEND);
+	assert_int_equal(
+		next(COMPUTE_ACTIVE, (LifeFacts){.observed = true, .runs = true, .unwanted = true}),
+		STEP_SUSPEND);
 }
 
 TEST(an_active_one_is_looked_for_before_it_is_believed)
@@ -51,18 +54,41 @@ TEST(a_compute_can_be_deleted_in_every_state)
 	assert_int_equal(next(COMPUTE_GONE, doomed), STEP_NONE);
 }
 
-TEST(only_what_is_active_is_metered)
+TEST(it_is_called_frozen_before_it_is_and_active_when_it_is)
+{
+	LifeFacts f = {.observed = true, .runs = true, .unneeded = true};
+
+	assert_int_equal(next(COMPUTE_ACTIVE, f), STEP_CHILL);
+	f.wanted = true;
+	assert_int_equal(next(COMPUTE_ACTIVE, f), STEP_NONE);
+	f = (LifeFacts){.observed = true, .runs = true};
+	assert_int_equal(next(COMPUTE_FROZEN, f), STEP_FREEZE);
+	f.runs = false;
+	assert_int_equal(next(COMPUTE_FROZEN, f), STEP_NONE);
+	f.wanted = f.unwanted = true;
+	assert_int_equal(next(COMPUTE_FROZEN, f), STEP_THAW);
+	f.runs = true;
+	assert_int_equal(next(COMPUTE_FROZEN, f), STEP_WARM);
+	f.wanted = false;
+	assert_int_equal(next(COMPUTE_FROZEN, f), STEP_SUSPEND);
+	assert_int_equal(next(COMPUTE_FROZEN, (LifeFacts){.wanted = true}), STEP_OBSERVE);
+	assert_int_equal(next(COMPUTE_ACTIVE, (LifeFacts){.observed = true}), STEP_THAW);
+}
+
+TEST(what_is_active_is_metered_and_what_is_frozen_recorded)
 {
 	for (int s = 0; s < COMPUTE_STATES; s++)
 		assert_int_equal(lifecycle_interval((ComputeState)s),
-				 s == COMPUTE_ACTIVE ? INTERVAL_ACTIVE : INTERVAL_NONE);
+				 s == COMPUTE_ACTIVE   ? INTERVAL_ACTIVE
+				 : s == COMPUTE_FROZEN ? INTERVAL_FROZEN
+						       : INTERVAL_NONE);
 }
 
-TEST(nothing_becomes_active_but_what_was_resuming)
+TEST(nothing_becomes_active_but_what_was_resuming_or_frozen)
 {
 	for (int s = 0; s < COMPUTE_STATES; s++)
 		assert_int_equal(lifecycle_allows((ComputeState)s, COMPUTE_ACTIVE),
-				 s == COMPUTE_RESUMING);
+				 s == COMPUTE_RESUMING || s == COMPUTE_FROZEN);
 	assert_false(lifecycle_allows(COMPUTE_SUSPENDING, COMPUTE_RESUMING));
 	assert_false(lifecycle_allows(COMPUTE_GONE, COMPUTE_CREATING));
 }
@@ -90,12 +116,12 @@ TEST(starts_wait_their_turn_first_come_first_served)
 
 	order[0] = 0;
 	gate_init(&g, 1);
-	assert_true(gate_enter(&g, &a, on_turn, "a"));
-	assert_true(gate_enter(&g, &a, on_turn, "a"));
-	assert_false(gate_enter(&g, &b, on_turn, "b"));
-	assert_false(gate_enter(&g, &c, on_turn, "c"));
-	assert_false(gate_enter(&g, &c, on_turn, "c"));
-	assert_false(gate_enter(&g, &d, on_turn, "d"));
+	assert_true(gate_enter(&g, &a, "t", on_turn, "a"));
+	assert_true(gate_enter(&g, &a, "t", on_turn, "a"));
+	assert_false(gate_enter(&g, &b, "t", on_turn, "b"));
+	assert_false(gate_enter(&g, &c, "t", on_turn, "c"));
+	assert_false(gate_enter(&g, &c, "t", on_turn, "c"));
+	assert_false(gate_enter(&g, &d, "t", on_turn, "d"));
 	gate_leave(&g, &a);
 	assert_string_equal(order, "b");
 	gate_leave(&g, &c); /* gives up while waiting */
@@ -106,6 +132,22 @@ TEST(starts_wait_their_turn_first_come_first_served)
 	assert_int_equal(g.used, 0);
 }
 
+TEST(one_tenants_crowd_does_not_hold_up_another)
+{
+	Ticket a[4] = {0}, b = {0};
+	Gate g;
+
+	order[0] = 0;
+	gate_init(&g, 2);
+	for (int i = 0; i < 4; i++)
+		gate_enter(&g, &a[i], "crowd", on_turn, "a");
+	gate_enter(&g, &b, "other", on_turn, "b");
+	gate_leave(&g, &a[0]);
+	assert_string_equal(order, "b");
+	gate_leave(&g, &a[1]);
+	assert_string_equal(order, "ba");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -114,10 +156,12 @@ int main(void)
 		cmocka_unit_test(an_active_one_is_looked_for_before_it_is_believed),
 		cmocka_unit_test(a_wake_while_suspending_waits_for_the_end_of_it),
 		cmocka_unit_test(a_compute_can_be_deleted_in_every_state),
-		cmocka_unit_test(only_what_is_active_is_metered),
-		cmocka_unit_test(nothing_becomes_active_but_what_was_resuming),
+		cmocka_unit_test(it_is_called_frozen_before_it_is_and_active_when_it_is),
+		cmocka_unit_test(what_is_active_is_metered_and_what_is_frozen_recorded),
+		cmocka_unit_test(nothing_becomes_active_but_what_was_resuming_or_frozen),
 		cmocka_unit_test(states_have_names_that_can_be_read_back),
 		cmocka_unit_test(starts_wait_their_turn_first_come_first_served),
+		cmocka_unit_test(one_tenants_crowd_does_not_hold_up_another),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
