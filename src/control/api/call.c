@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "route.h"
+#include "schema.h"
 #include "sys/clock.h"
 
 /* ---- answering --------------------------------------------------------- */
@@ -67,30 +68,6 @@ void call_refuse(Call *call, const Fault *why, const char *reason)
 }
 
 /* ---- judging ----------------------------------------------------------- */
-
-static bool is_among(const char *word, const char *list)
-{
-	size_t n = strlen(word);
-
-	for (const char *at = strstr(list, word); at; at = strstr(at + 1, word)) {
-		if ((at == list || at[-1] == ' ') && (at[n] == ' ' || at[n] == 0))
-			return n > 0;
-	}
-	return false;
-}
-
-bool call_body_knows(const Call *call, const char *known, Fault *why)
-{
-	const char *name;
-	json_t *value;
-
-	json_object_foreach(call->body, name, value)
-	{
-		if (strchr(name, ' ') || !is_among(name, known))
-			return fault_set(why, FAULT_BAD_VALUE, "%.100s is not known", name);
-	}
-	return true;
-}
 
 bool call_query_int(const Call *call, const char *name, int64_t least, int64_t most, int64_t *value,
 		    Fault *why)
@@ -220,7 +197,7 @@ void api_on_request(void *controller, Request *r)
 	}
 	if (!may(call, route))
 		return;
-	if (read_body(call, &why))
+	if (read_body(call, &why) && schema_knows(route->body, call->body, &why))
 		route->handle(call);
 	else
 		call_refuse(call, &why, NULL);

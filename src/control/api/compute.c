@@ -92,8 +92,7 @@ static bool read_order(const Call *call, Compute *c, Fault *why)
 	Driver *driver = call->c->driver;
 	const char *engine;
 
-	if (!call_body_knows(call, "name engine config", why) ||
-	    !body_text(call->body, "engine", "postgres", &engine, why) || !set_name(call, c, why) ||
+	if (!body_text(call->body, "engine", "postgres", &engine, why) || !set_name(call, c, why) ||
 	    !body_config(call, SETTINGS_OF_COMPUTE, "{}", c->config, why))
 		return false;
 	text_copy(c->engine, sizeof(c->engine), engine);
@@ -195,8 +194,7 @@ void api_compute_change(Call *call)
 	if (!u)
 		return;
 	c = u->compute;
-	if (!call_body_knows(call, "config", &why) ||
-	    !body_config(call, SETTINGS_OF_COMPUTE, u->compute.config, c.config, &why)) {
+	if (!body_config(call, SETTINGS_OF_COMPUTE, u->compute.config, c.config, &why)) {
 		call_refuse(call, &why, NULL);
 		return;
 	}

@@ -6,7 +6,8 @@
 #include "base/text.h"
 
 const Route routes[] = {
-#define ROUTE(method, path, scope, handler, doc) {#method, path, SCOPE_##scope, api_##handler, doc},
+#define ROUTE(method, path, scope, query, body, answers, handler, doc) \
+	{#method, path, SCOPE_##scope, query, body, answers, api_##handler, doc},
 #include "api.def"
 #undef ROUTE
 };

@@ -7,6 +7,7 @@
 typedef struct Route {
 	const char *method, *path;
 	Scope scope;
+	const char *query, *body, *answers; /* as api.def has them */
 	void (*handle)(Call *call);
 	const char *doc;
 } Route;
