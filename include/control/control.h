@@ -9,10 +9,11 @@
 #define CONTROL_CONTROL_H
 
 #include "conf/conf.h"
+#include "sys/listen.h"
 
 typedef struct ControlSetup {
 	const Config *conf; /* borrowed */
-	int listen_fd;      /* a listening socket: TCP on loopback, or Unix */
+	const Listeners *listeners;
 	const char
 		*proxy_token; /* what the proxy of this process tree shows; "" if there is none */
 	const Config *(*reread)(

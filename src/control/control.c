@@ -19,7 +19,10 @@
 #define STARTS_PER_CPU  4
 #define MAX_CONNECTIONS 20000
 #define MAX_BODY        (1 << 20)
+#define MAX_BACKLOG     (1 << 20)
 #define REQUEST_MS      30000
+#define IDLE_MS         60000
+#define ANSWER_MS       30000
 
 static int start_limit(const Config *conf)
 {
@@ -100,9 +103,18 @@ static bool open_all(Controller *c, Fault *why)
 
 static void serve(Controller *c)
 {
-	static const ServeLimits limits = {MAX_CONNECTIONS, MAX_BODY, REQUEST_MS};
+	ServeSetup setup = {.listeners = c->setup.listeners,
+			    .limits = {.max_connections = MAX_CONNECTIONS,
+				       .max_body = MAX_BODY,
+				       .max_backlog = MAX_BACKLOG,
+				       .request_ms = REQUEST_MS,
+				       .idle_ms = IDLE_MS,
+				       .answer_ms = ANSWER_MS},
+			    .on_head = api_on_head,
+			    .on_request = api_on_request,
+			    .arg = c};
 
-	c->http = serve_open(c->loop, c->setup.listen_fd, &limits, api_on_request, c);
+	c->http = serve_open(c->loop, &setup);
 	log_info("the control plane is ready: computes=%u store=\"%s\"", HASH_COUNT(c->fleet.units),
 		 c->conf->control.store.s);
 }

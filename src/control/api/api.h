@@ -24,6 +24,9 @@ typedef struct Call {
 	bool flag; /* the handler's own */
 } Call;
 
+/* Judges a request before its body is read: false if it was refused. */
+bool api_on_head(void *controller, Request *r);
+
 void api_on_request(void *controller, Request *r);
 
 /* Answers and frees the call; body's reference is taken. */

@@ -1,4 +1,5 @@
 /* A request on its way: let in, judged, answered. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,42 +162,73 @@ static void refuse_route(Call *call, const char *allow)
 	call_problem(call, 405, "method not allowed", "see the Allow header", NULL);
 }
 
-/* False after the call was refused. */
-static bool may(Call *call, const Route *route)
+static void refuse_token(Call *call, Scope scope)
 {
-	Scope scope;
-
-	if (route->scope == SCOPE_NONE)
-		return true;
-	scope = token_scope(&call->c->tokens, request_header(call->request, "Authorization"));
-	if (scope >= route->scope)
-		return true;
 	if (scope == SCOPE_NONE)
 		call_problem(call, 401, "a token is needed",
 			     "send the header Authorization: Bearer TOKEN with a valid token",
 			     NULL);
 	else
 		call_problem(call, 403, "not allowed", "this token may not do this", NULL);
+}
+
+/* Whoever needs no token might be anybody, so nothing of his is kept. */
+static bool may(Call *call, const Route *route)
+{
+	Scope scope;
+
+	if (route->scope == SCOPE_NONE && request_has_body(call->request)) {
+		call_problem(call, 413, "too large", "no body is read here", NULL);
+		return false;
+	}
+	scope = token_scope(&call->c->tokens, request_header(call->request, "Authorization"));
+	if (scope >= route->scope)
+		return true;
+	refuse_token(call, scope);
 	return false;
 }
 
-void api_on_request(void *controller, Request *r)
+static Call *call_new(Controller *c, Request *r)
 {
 	Call *call = NEW(Call);
-	char allow[ALLOW_SIZE];
-	const Route *route;
-	Fault why;
 
-	call->c = controller;
+	call->c = c;
 	call->request = r;
 	call->since_ms = clock_ms();
-	route = route_find(request_method(r), request_path(r), call->id, allow);
+	return call;
+}
+
+static const Route *route_of(Call *call, char allow[ALLOW_SIZE])
+{
+	return route_find(request_method(call->request), request_path(call->request), call->id,
+			  allow);
+}
+
+bool api_on_head(void *controller, Request *r)
+{
+	Call *call = call_new(controller, r);
+	char allow[ALLOW_SIZE];
+	const Route *route = route_of(call, allow);
+
 	if (!route) {
 		refuse_route(call, allow);
-		return;
+		return false;
 	}
 	if (!may(call, route))
-		return;
+		return false;
+	call_free(call);
+	return true;
+}
+
+/* api_on_head() has let it in. */
+void api_on_request(void *controller, Request *r)
+{
+	Call *call = call_new(controller, r);
+	char allow[ALLOW_SIZE];
+	const Route *route = route_of(call, allow);
+	Fault why;
+
+	assert(route);
 	if (read_body(call, &why) && schema_knows(route->body, call->body, &why))
 		route->handle(call);
 	else
