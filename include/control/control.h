@@ -21,6 +21,9 @@ typedef struct ControlSetup {
 	void *arg;
 } ControlSetup;
 
+/* Whether the files that [control] names can be used. */
+bool control_check(const Config *conf, Fault *why);
+
 /*
  * Runs until SIGTERM, SIGINT or SIGQUIT, and leaves the computes running.
  * Expects a process of its own, privileges dropped and the log opened.

@@ -13,6 +13,7 @@
 #include "heartbeat.h"
 #include "idle.h"
 #include "reconcile.h"
+#include "secure.h"
 #include "sys/log.h"
 #include "sys/machine.h"
 
@@ -33,12 +34,29 @@ static int start_limit(const Config *conf)
 
 /* ---- signals ----------------------------------------------------------- */
 
+/* The supervisor has tried the files; if they changed since, the old certificate holds. */
+static void renew_tls(Controller *c, const Config *next)
+{
+	TlsContext *tls;
+	Fault why;
+
+	if (!secure_load(next, &tls, &why)) {
+		log_error("%s; the certificate that was good before is still shown", why.detail);
+		return;
+	}
+	tls_context_release(c->tls);
+	c->tls = tls;
+	if (c->http)
+		serve_set_tls(c->http, tls);
+}
+
 static void reload(Controller *c)
 {
 	const Config *next = c->setup.reread(c->setup.arg);
 
 	if (!next)
 		return;
+	renew_tls(c, next);
 	conf_release(c->conf);
 	c->conf = next;
 	log_set(conf_is(&next->reveille.log_format, "json"), next->reveille.verbose);
@@ -88,6 +106,8 @@ static bool open_all(Controller *c, Fault *why)
 {
 	char file[600];
 
+	if (!secure_load(c->conf, &c->tls, why))
+		return false;
 	c->store = store_open(c->loop, c->conf->control.store.s, why);
 	if (!c->store)
 		return false;
@@ -104,6 +124,7 @@ static bool open_all(Controller *c, Fault *why)
 static void serve(Controller *c)
 {
 	ServeSetup setup = {.listeners = c->setup.listeners,
+			    .tls = c->tls,
 			    .limits = {.max_connections = MAX_CONNECTIONS,
 				       .max_body = MAX_BODY,
 				       .max_backlog = MAX_BACKLOG,

@@ -17,6 +17,7 @@ typedef struct Controller {
 	Loop *loop;
 	Store *store;
 	Driver *driver;
+	TlsContext *tls;  /* of the API, or NULL */
 	HttpServer *http; /* NULL until all that the store holds is known */
 	Tokens tokens;
 	Fleet fleet;
