@@ -83,10 +83,11 @@ void request_add_header(Request *r, const char *name, const char *value);
 void request_answer(Request *r, int status, const char *content_type, Span body);
 
 /*
- * The same little by little; request_on_gone() has to be asked before.  Who leaves more
- * than max_backlog unread is cut off: he is gone, in a later turn, and false is returned.
+ * The same little by little; request_on_gone() has to be asked before.  What is sent with
+ * the beginning may have any size.  Who leaves more than max_backlog of the rest unread,
+ * or anything for answer_ms, is cut off: he is gone, in a later turn, and sending is false.
  */
-void request_stream_begin(Request *r, int status, const char *content_type);
+void request_stream_begin(Request *r, int status, const char *content_type, Span first);
 bool request_stream_send(Request *r, Span bytes);
 void request_stream_end(Request *r);
 

@@ -176,6 +176,7 @@ void control_main(const ControlSetup *setup)
 	c->conf = conf_hold(setup->conf);
 	c->loop = loop_new();
 	gate_init(&c->starts, start_limit(c->conf));
+	events_init(&c->events, c);
 	timer_init(&c->check, c->loop, idle_check_all, c);
 	timer_init(&c->heartbeat, c->loop, heartbeat, c);
 	watch_signals(c);

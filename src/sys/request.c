@@ -22,6 +22,7 @@ struct Request {
 	Buf fields; /* of the answer */
 	bool old;   /* the client speaks HTTP/1.0 */
 	bool streaming;
+	size_t first; /* bytes that its stream began with */
 	void (*on_gone)(void *arg);
 	void *arg;
 };
@@ -126,10 +127,8 @@ void request_on_gone(Request *r, void (*on_gone)(void *arg), void *arg)
 {
 	r->on_gone = on_gone;
 	r->arg = arg;
-	if (on_gone && r->visit && r->visit->ended) {
-		r->visit->broken = true;
-		timer_arm(&r->visit->soon, 0);
-	}
+	if (on_gone && r->visit && r->visit->ended)
+		visit_break(r->visit);
 }
 
 /* ---- what was asked ---------------------------------------------------- */
@@ -258,8 +257,25 @@ void request_answer(Request *r, int status, const char *content_type, Span body)
 }
 
 /* HTTP/1.0 knows no chunks: there the end of the connection is the end of the answer. */
-void request_stream_begin(Request *r, int status, const char *content_type)
+static void add_chunk(const Request *r, Buf *out, Span bytes)
 {
+	char size[24];
+
+	if (bytes.n == 0)
+		return;
+	if (!r->old) {
+		snprintf(size, sizeof(size), "%zx\r\n", bytes.n);
+		add(out, size);
+	}
+	buf_append(out, bytes);
+	if (!r->old)
+		add(out, "\r\n");
+}
+
+void request_stream_begin(Request *r, int status, const char *content_type, Span first)
+{
+	Buf out = {0};
+
 	assert(r->on_gone);
 	r->streaming = true;
 	if (!r->visit)
@@ -269,38 +285,27 @@ void request_stream_begin(Request *r, int status, const char *content_type)
 		r->visit->keep = false;
 	else
 		request_add_header(r, "Transfer-Encoding", "chunked");
-	send_head(r, status, (Span){NULL, 0});
-}
-
-static void send_chunk(Request *r, Span bytes)
-{
-	Buf out = {0};
-	char size[24];
-
-	snprintf(size, sizeof(size), "%zx\r\n", bytes.n);
-	add(&out, size);
-	buf_append(&out, bytes);
-	add(&out, "\r\n");
-	visit_send(r->visit, buf_span(&out));
+	r->first = first.n;
+	add_chunk(r, &out, first);
+	send_head(r, status, buf_span(&out));
 	buf_free(&out);
 }
 
 bool request_stream_send(Request *r, Span bytes)
 {
 	Visit *v = r->visit;
+	Buf out = {0};
 
 	assert(r->streaming);
 	if (!v || v->broken || bytes.n == 0 || is_head(r))
 		return v && !v->broken;
-	if (buf_size(&v->stream.out) + bytes.n > v->server->setup.limits.max_backlog) {
-		v->broken = true;
-		timer_arm(&v->soon, 0);
+	if (buf_size(&v->stream.out) > v->server->setup.limits.max_backlog + r->first) {
+		visit_break(v);
 		return false;
 	}
-	if (r->old)
-		visit_send(v, bytes);
-	else
-		send_chunk(r, bytes);
+	add_chunk(r, &out, bytes);
+	visit_send(v, buf_span(&out));
+	buf_free(&out);
 	return !v->broken;
 }
 

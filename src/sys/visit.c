@@ -10,6 +10,7 @@
 #define RECEIVE      16384
 #define AHEAD_MAX    65536 /* bytes that may come before their turn */
 #define LINGER_MS    2000
+#define DEAD_MS      30000 /* without an acknowledgement of what was sent */
 #define LEAST_READ   65536 /* in answer_ms, of a large answer */
 #define CONTINUE_100 "HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -52,17 +53,22 @@ void visit_end(Visit *v, bool tell)
 		request_free(r);
 }
 
-/* Never from within a call of whoever uses the request: he would be called back. */
-static void break_soon(Visit *v)
+void visit_break(Visit *v)
 {
 	v->broken = true;
 	timer_arm(&v->soon, 0);
 }
 
+/* A stream's reader may be behind, but not for long. */
 void visit_send(Visit *v, Span bytes)
 {
-	if (!v->broken && !stream_send(&v->stream, bytes))
-		break_soon(v);
+	if (v->broken)
+		return;
+	if (!stream_send(&v->stream, bytes))
+		visit_break(v);
+	else if (v->stage == VISIT_WAITING && stream_is_blocked(&v->stream) &&
+		 !timer_is_armed(&v->deadline))
+		timer_arm(&v->deadline, v->server->setup.limits.answer_ms);
 }
 
 /* ---- what cannot be read ----------------------------------------------- */
@@ -269,6 +275,8 @@ static void on_event(void *arg, StreamEvent what)
 	case STREAM_DRAINED:
 		if (v->stage == VISIT_SENDING)
 			go_on(v);
+		else if (v->stage == VISIT_WAITING)
+			timer_stop(&v->deadline);
 		return;
 	case STREAM_SECURED:
 		set_stage(v, VISIT_IDLE, v->server->setup.limits.idle_ms);

@@ -62,6 +62,12 @@ void visit_begin(HttpServer *s, int fd, const Address *peer, bool secure);
 /* Ends it at once; whoever waits for its client is told if `tell`. */
 void visit_end(Visit *v, bool tell);
 
+/*
+ * Ends it in a later turn, never from within a call of whoever uses the request: he
+ * would be called back.
+ */
+void visit_break(Visit *v);
+
 /* Sends; what the kernel does not take is kept. */
 void visit_send(Visit *v, Span bytes);
 

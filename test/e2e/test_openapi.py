@@ -111,6 +111,8 @@ def test_the_document_holds_together(document):
         assert "default" in operation["responses"]
     used = set(references(document))
     for name in document["components"]["schemas"]:
+        if name.endswith("Event"):    # what is told line by line no answer's schema can hold
+            continue
         assert f"#/components/schemas/{name}" in used, f"nothing refers to {name}"
 
 

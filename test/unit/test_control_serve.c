@@ -50,7 +50,8 @@ static void on_request(void *arg, Request *r)
 	} else if (strcmp(request_path(r), "/stream") == 0) {
 		held = r;
 		request_on_gone(r, on_gone, NULL);
-		request_stream_begin(r, 200, "text/plain");
+		request_stream_begin(r, 200, "text/plain",
+				     span_of_text(request_query(r, "first") ? "first" : ""));
 	} else if (strcmp(request_path(r), "/large") == 0) {
 		request_answer(r, 200, "text/plain", (Span){large, sizeof(large)});
 	} else {
@@ -438,6 +439,32 @@ TEST(an_answer_may_come_little_by_little)
 	close(fd);
 }
 
+TEST(a_stream_may_begin_with_something)
+{
+	int fd = dial();
+
+	say(fd, "GET /stream?first HTTP/1.1\r\nHost: h\r\n\r\n");
+	turn(1000);
+	assert_contains(hear(fd), "\r\n\r\n5\r\nfirst\r\n");
+	request_stream_end(held);
+	assert_string_equal(hear(fd), "0\r\n\r\n");
+	close(fd);
+}
+
+TEST(a_stream_whose_reader_has_stopped_is_cut_off_in_time)
+{
+	int fd = dial();
+
+	say(fd, "GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+	turn(1000);
+	turn(REQUEST_MS * 2);
+	assert_int_equal(gone, 0); /* there is nothing that he has not read */
+	request_stream_send(held, (Span){large, sizeof(large)});
+	turn(REQUEST_MS * 3);
+	assert_int_equal(gone, 1);
+	close(fd);
+}
+
 TEST(a_stream_that_is_not_read_is_cut_off)
 {
 	int fd = dial(), sent = 0;
@@ -531,6 +558,8 @@ int main(void)
 		WITH_SERVER(a_head_is_an_answer_without_its_body),
 		WITH_SERVER(the_old_protocol_is_spoken_with_those_who_speak_it),
 		WITH_SERVER(an_answer_may_come_little_by_little),
+		WITH_SERVER(a_stream_may_begin_with_something),
+		WITH_SERVER(a_stream_whose_reader_has_stopped_is_cut_off_in_time),
 		WITH_SERVER(a_stream_that_is_not_read_is_cut_off),
 		WITH_SERVER(an_answer_that_is_not_read_is_given_up),
 		WITH_SERVER(a_large_answer_goes_to_who_reads_it_and_then_the_next),

@@ -172,19 +172,63 @@ static void refuse_token(Call *call, Scope scope)
 		call_problem(call, 403, "not allowed", "this token may not do this", NULL);
 }
 
+/* A network of IPv6 is worth one address, as its owner has them all. */
+static int64_t take_of_address(Call *call, LimitKind kind, LimitRate rate, int64_t now_us)
+{
+	Address peer = request_peer(call->request);
+	uint8_t bytes[16] = {0};
+	uint16_t port;
+	int family = address_bytes(&peer, bytes, &port);
+
+	return limit_take(&call->c->limits, kind, bytes, family == 6 ? 8 : 4, rate, now_us);
+}
+
+static int64_t pause_of(Call *call, const Route *route, Scope scope)
+{
+	static const LimitRate guesses = {.per_second = 1, .burst = 20};
+	const Config *conf = call->c->conf;
+	LimitRate rate = {conf->control.rate, conf->control.burst};
+	int64_t now_us = call->since_ms * 1000;
+
+	if (scope < route->scope && scope == SCOPE_NONE)
+		return take_of_address(call, LIMIT_GUESS, guesses, now_us);
+	if (scope == SCOPE_NONE)
+		return take_of_address(call, LIMIT_ADDRESS, rate, now_us);
+	if (route->scope == SCOPE_PROXY)
+		return 0;
+	return limit_take(&call->c->limits, LIMIT_TOKEN, &scope, sizeof(scope), rate, now_us);
+}
+
+/* False after the call was refused. Seconds are rounded up: who comes back then gets in. */
+static bool is_within_rate(Call *call, const Route *route, Scope scope)
+{
+	int64_t pause_us = pause_of(call, route, scope);
+	char seconds[24];
+
+	if (pause_us == 0)
+		return true;
+	snprintf(seconds, sizeof(seconds), "%lld", (long long)((pause_us + 999999) / 1000000));
+	request_add_header(call->request, "Retry-After", seconds);
+	call_problem(call, 429, "too many requests", "come back after the seconds of Retry-After",
+		     "RATE_LIMIT_EXCEEDED");
+	return false;
+}
+
 /* Whoever needs no token might be anybody, so nothing of his is kept. */
 static bool may(Call *call, const Route *route)
 {
 	Scope scope;
 
-	if (route->scope == SCOPE_NONE && request_has_body(call->request)) {
-		call_problem(call, 413, "too large", "no body is read here", NULL);
+	scope = token_scope(&call->c->tokens, request_header(call->request, "Authorization"));
+	if (!is_within_rate(call, route, scope))
+		return false;
+	if (scope < route->scope) {
+		refuse_token(call, scope);
 		return false;
 	}
-	scope = token_scope(&call->c->tokens, request_header(call->request, "Authorization"));
-	if (scope >= route->scope)
+	if (route->scope > SCOPE_NONE || !request_has_body(call->request))
 		return true;
-	refuse_token(call, scope);
+	call_problem(call, 413, "too large", "no body is read here", NULL);
 	return false;
 }
 

@@ -48,12 +48,15 @@ static void on_made(void *arg, Unit *u, WaitEnd end)
 static void on_recorded(void *arg, const StoreRows *rows, const Fault *why)
 {
 	Call *call = arg;
+	Unit *u;
 
-	if (why)
+	if (why) {
 		call_refuse(call, why, NULL);
-	else
-		wait_begin(fleet_add(call->c, &rows->computes[0]), WAIT_RESTING, CREATE_MS,
-			   call->request, on_made, call_free, call);
+		return;
+	}
+	u = fleet_add(call->c, &rows->computes[0]);
+	events_tell(call->c, u, "asked for");
+	wait_begin(u, WAIT_RESTING, CREATE_MS, call->request, on_made, call_free, call);
 }
 
 static void make_secrets(Call *call, Compute *c)

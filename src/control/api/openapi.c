@@ -62,7 +62,7 @@ static json_t *body_of(const Route *route)
 
 /* ---- what comes back --------------------------------------------------- */
 
-/* A media type has a slash, a schema has none. */
+/* A media type has a slash, a schema has none. Events are told of by the schemas *Event. */
 static json_t *answer_of(const char *what)
 {
 	json_t *answer = json_pack("{s:s}", "description", *what ? "Done" : "Done, nothing to say");
@@ -95,6 +95,7 @@ static void add_refusals(json_t *answers, const Route *route)
 	}
 	if (*route->body || *route->query)
 		add_refusal(answers, "422");
+	add_refusal(answers, "429");
 	add_refusal(answers, "default");
 }
 
