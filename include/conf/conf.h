@@ -62,6 +62,8 @@ typedef struct Config {
 
 	/* The settings of these names, read. */
 	NetworkList allow, deny, proxy_protocol;
+	char **control_listen; /* [control] listen */
+	int n_control_listen;
 	char **route_domains; /* in lower case */
 	int n_route_domains;
 	char **ignore_parameters; /* ignore_startup_parameters */

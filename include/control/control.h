@@ -9,16 +9,20 @@
 #define CONTROL_CONTROL_H
 
 #include "conf/conf.h"
+#include "sys/listen.h"
 
 typedef struct ControlSetup {
 	const Config *conf; /* borrowed */
-	int listen_fd;      /* a listening socket: TCP on loopback, or Unix */
+	const Listeners *listeners;
 	const char
 		*proxy_token; /* what the proxy of this process tree shows; "" if there is none */
 	const Config *(*reread)(
 		void *arg); /* on SIGHUP: the new configuration, to be released; or NULL */
 	void *arg;
 } ControlSetup;
+
+/* Whether the files that [control] names can be used. */
+bool control_check(const Config *conf, Fault *why);
 
 /*
  * Runs until SIGTERM, SIGINT or SIGQUIT, and leaves the computes running.

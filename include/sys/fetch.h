@@ -27,9 +27,10 @@ typedef struct FetchAnswer {
 } FetchAnswer;
 
 typedef struct FetchCall {
-	const char *url;
-	const char *token; /* bearer token, or "" */
-	const char *post;  /* JSON to be POSTed, or NULL for a GET */
+	const char *url; /* "http://…", "https://…", or "unix:/path/of/a/socket:/what/is/asked" */
+	const char *token;   /* bearer token, or "" */
+	const char *post;    /* JSON to be POSTed, or NULL for a GET */
+	const char *ca_file; /* of the server's certificate; NULL or "": the system's authorities */
 	int64_t connect_ms, total_ms;
 	void (*on_answer)(void *arg, const FetchAnswer *answer);
 	void *arg;

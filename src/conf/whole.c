@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "conf/tls.h"
+#include "conf/where.h"
 
 #define DEFAULT_URL "http://127.0.0.1:8081"
 
@@ -108,20 +109,94 @@ static bool take_ignored(Config *conf, Fault *why)
 	return true;
 }
 
+/* ---- the control plane ------------------------------------------------- */
+
+static bool has_tls(const Config *conf)
+{
+	return *conf->control.tls_cert_file.s;
+}
+
+static bool check_listen(const Config *conf, const char *text, Fault *why)
+{
+	Where where;
+
+	if (!where_parse(&where, text))
+		return fault_set(
+			why, FAULT_BAD_SETTING,
+			"[control] listen takes ADDRESS:PORT or the path of a Unix socket, "
+			"not \"%.80s\"",
+			text);
+	if (where_is_private(&where) || has_tls(conf))
+		return true;
+	return fault_set(why, FAULT_BAD_SETTING,
+			 "[control] listen = %.80s is not on loopback, so it needs TLS: set "
+			 "tls_cert_file and tls_key_file, or use 127.0.0.1:PORT or a path",
+			 text);
+}
+
+static bool take_listen(Config *conf, Fault *why)
+{
+	conf->control_listen = split(&conf->control.listen, &conf->n_control_listen);
+	if (conf->n_control_listen == 0)
+		return wrong(why, "[control] listen is empty, so nobody could reach it");
+	for (int i = 0; i < conf->n_control_listen; i++) {
+		if (!check_listen(conf, conf->control_listen[i], why))
+			return false;
+	}
+	return true;
+}
+
+static bool check_control_key(Config *conf, Fault *why)
+{
+	if (!*conf->control.tls_key_file.s == !has_tls(conf))
+		return true;
+	return wrong(why, "[control] tls_cert_file and tls_key_file need each other");
+}
+
+/* How the proxy of this process tree gets there: without a certificate that it would have to trust.
+ */
+static bool find_own_url(Config *conf, char *url, size_t size, Fault *why)
+{
+	for (int i = 0; i < conf->n_control_listen; i++) {
+		const char *where = conf->control_listen[i];
+		bool path = strchr("/@", *where);
+
+		if (!path && has_tls(conf))
+			continue;
+		snprintf(url, size, path ? "unix:%.1000s" : "http://%.1000s", where);
+		return true;
+	}
+	return wrong(why,
+		     "[control] listens with TLS only: add a Unix socket to [control] listen for "
+		     "the proxy of this process tree, or set [wake] control_plane_url and "
+		     "ca_file");
+}
+
+/* What is asked of a Unix socket stands behind a second colon. */
+static void end_unix_url(char *url, size_t size)
+{
+	size_t n = strlen(url);
+
+	if (text_starts(url, "unix:") && !strchr(url + 5, ':') && n + 1 < size)
+		memcpy(url + n, ":", 2);
+}
+
 /* Unless it is said otherwise, the control plane is the one of this process tree. */
 static bool find_url(Config *conf, Fault *why)
 {
 	char *url = conf->wake.control_plane_url.s;
+	size_t size = sizeof(conf->wake.control_plane_url.s);
 
-	(void)why;
 	if (conf->has_control && strcmp(url, DEFAULT_URL) == 0 &&
-	    !strchr("/@", *conf->control.listen.s))
-		snprintf(url, sizeof(conf->wake.control_plane_url.s), "http://%.1000s",
-			 conf->control.listen.s);
+	    conf_is(&conf->wake.provider, "control_plane") && !find_own_url(conf, url, size, why))
+		return false;
 	while (*url && url[strlen(url) - 1] == '/')
 		url[strlen(url) - 1] = 0;
+	end_unix_url(url, size);
 	return true;
 }
+
+/* ---- what else must fit together --------------------------------------- */
 
 static bool check_provider(Config *conf, Fault *why)
 {
@@ -273,6 +348,8 @@ static const struct Check {
 	bool (*check)(Config *conf, Fault *why);
 } checks[] = {
 #define BLAMES(setting) offsetof(Config, setting)
+	{BLAMES(control.listen), take_listen},
+	{BLAMES(control.tls_key_file), check_control_key},
 	{BLAMES(wake.control_plane_url), find_url},
 	{BLAMES(wake.provider), check_provider},
 	{BLAMES(control.store), check_store},
@@ -327,6 +404,7 @@ void whole_free(Config *conf)
 	network_list_free(&conf->allow);
 	network_list_free(&conf->deny);
 	network_list_free(&conf->proxy_protocol);
+	free_words(conf->control_listen, conf->n_control_listen);
 	free_words(conf->route_domains, conf->n_route_domains);
 	free_words(conf->ignore_parameters, conf->n_ignore_parameters);
 }

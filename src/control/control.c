@@ -13,13 +13,17 @@
 #include "heartbeat.h"
 #include "idle.h"
 #include "reconcile.h"
+#include "secure.h"
 #include "sys/log.h"
 #include "sys/machine.h"
 
 #define STARTS_PER_CPU  4
 #define MAX_CONNECTIONS 20000
 #define MAX_BODY        (1 << 20)
+#define MAX_BACKLOG     (1 << 20)
 #define REQUEST_MS      30000
+#define IDLE_MS         60000
+#define ANSWER_MS       30000
 
 static int start_limit(const Config *conf)
 {
@@ -30,12 +34,29 @@ static int start_limit(const Config *conf)
 
 /* ---- signals ----------------------------------------------------------- */
 
+/* The supervisor has tried the files; if they changed since, the old certificate holds. */
+static void renew_tls(Controller *c, const Config *next)
+{
+	TlsContext *tls;
+	Fault why;
+
+	if (!secure_load(next, &tls, &why)) {
+		log_error("%s; the certificate that was good before is still shown", why.detail);
+		return;
+	}
+	tls_context_release(c->tls);
+	c->tls = tls;
+	if (c->http)
+		serve_set_tls(c->http, tls);
+}
+
 static void reload(Controller *c)
 {
 	const Config *next = c->setup.reread(c->setup.arg);
 
 	if (!next)
 		return;
+	renew_tls(c, next);
 	conf_release(c->conf);
 	c->conf = next;
 	log_set(conf_is(&next->reveille.log_format, "json"), next->reveille.verbose);
@@ -85,6 +106,8 @@ static bool open_all(Controller *c, Fault *why)
 {
 	char file[600];
 
+	if (!secure_load(c->conf, &c->tls, why))
+		return false;
 	c->store = store_open(c->loop, c->conf->control.store.s, why);
 	if (!c->store)
 		return false;
@@ -100,9 +123,19 @@ static bool open_all(Controller *c, Fault *why)
 
 static void serve(Controller *c)
 {
-	static const ServeLimits limits = {MAX_CONNECTIONS, MAX_BODY, REQUEST_MS};
+	ServeSetup setup = {.listeners = c->setup.listeners,
+			    .tls = c->tls,
+			    .limits = {.max_connections = MAX_CONNECTIONS,
+				       .max_body = MAX_BODY,
+				       .max_backlog = MAX_BACKLOG,
+				       .request_ms = REQUEST_MS,
+				       .idle_ms = IDLE_MS,
+				       .answer_ms = ANSWER_MS},
+			    .on_head = api_on_head,
+			    .on_request = api_on_request,
+			    .arg = c};
 
-	c->http = serve_open(c->loop, c->setup.listen_fd, &limits, api_on_request, c);
+	c->http = serve_open(c->loop, &setup);
 	log_info("the control plane is ready: computes=%u store=\"%s\"", HASH_COUNT(c->fleet.units),
 		 c->conf->control.store.s);
 }
@@ -172,6 +205,7 @@ void control_main(const ControlSetup *setup)
 	c->conf = conf_hold(setup->conf);
 	c->loop = loop_new();
 	gate_init(&c->starts, start_limit(c->conf));
+	events_init(&c->events, c);
 	timer_init(&c->check, c->loop, idle_check_all, c);
 	timer_init(&c->heartbeat, c->loop, heartbeat, c);
 	watch_signals(c);

@@ -2,8 +2,10 @@
 #ifndef CONTROL_CONTROLLER_H
 #define CONTROL_CONTROLLER_H
 
+#include "api/limit.h"
 #include "control/control.h"
 #include "driver/driver.h"
+#include "events.h"
 #include "fleet.h"
 #include "gate.h"
 #include "store/store.h"
@@ -17,9 +19,12 @@ typedef struct Controller {
 	Loop *loop;
 	Store *store;
 	Driver *driver;
+	TlsContext *tls;  /* of the API, or NULL */
 	HttpServer *http; /* NULL until all that the store holds is known */
 	Tokens tokens;
+	Limits limits; /* of requests */
 	Fleet fleet;
+	Events events;
 	Gate starts;
 	Timer check, heartbeat;
 } Controller;

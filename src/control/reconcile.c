@@ -54,6 +54,7 @@ void reconcile_changed(Unit *u, const Compute *now)
 			 "reason=\"%s\"",
 			 compute_state_word(now->state), now->id, now->project_id,
 			 compute_state_word(before), (long long)now->generation, u->reason);
+		events_tell(u->controller, u, u->reason);
 		forget_wishes(u, now->state);
 		wait_check(u);
 	}

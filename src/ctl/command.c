@@ -131,9 +131,13 @@ static const char **common_value(Call *call, const char *name, size_t n)
 		const char *name;
 		const char **value;
 	} common[] = {
-		{"-u", &call->url},         {"--url", &call->url},
-		{"-t", &call->token_file},  {"--token-file", &call->token_file},
-		{"-c", &call->config_file}, {"--config", &call->config_file},
+		{"-u", &call->url},
+		{"--url", &call->url},
+		{"-t", &call->token_file},
+		{"--token-file", &call->token_file},
+		{"-c", &call->config_file},
+		{"--config", &call->config_file},
+		{"--ca-file", &call->ca_file},
 	};
 
 	for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++) {
@@ -236,7 +240,8 @@ static void print_command(FILE *out, const Command *c)
 
 void call_help(FILE *out)
 {
-	fputs("usage: reveillectl [-u URL] [-t FILE] [-c CONFIG.ini] [--json] COMMAND …\n"
+	fputs("usage: reveillectl [-u URL] [--ca-file FILE] [-t FILE] [-c CONFIG.ini] [--json] "
+	      "COMMAND …\n"
 	      "\n"
 	      "Asks the control plane of reveille over its REST API.\n"
 	      "\n"
@@ -246,13 +251,16 @@ void call_help(FILE *out)
 		print_command(out, &commands[i]);
 	fputs("\n"
 	      "options of all commands:\n"
-	      "  -u, --url URL            where the control plane is\n"
+	      "  -u, --url URL            where the control plane is: http://…, https://… or\n"
+	      "                           unix:/path/of/a/socket\n"
+	      "      --ca-file FILE       authority of its certificate; default: the system's\n"
 	      "  -t, --token-file FILE    file that holds the bearer token\n"
 	      "  -c, --config FILE        take both from this configuration of reveille\n"
 	      "      --json               print what the API answered\n"
 	      "  -h, --help               print this\n"
 	      "  -V, --version            print the version\n"
 	      "\n"
-	      "environment: REVEILLE_CONTROL_URL, REVEILLE_TOKEN, REVEILLE_TOKEN_FILE\n",
+	      "environment: REVEILLE_CONTROL_URL, REVEILLE_CA_FILE, REVEILLE_TOKEN,\n"
+	      "REVEILLE_TOKEN_FILE\n",
 	      out);
 }

@@ -41,7 +41,7 @@ typedef struct Call {
 	const Command *command;
 	const char *argument;
 	const char *values[N_OPTIONS]; /* as ctl_options; "" for a switch; NULL: not given */
-	const char *url, *token_file, *config_file;
+	const char *url, *ca_file, *token_file, *config_file;
 	bool json, help, version;
 } Call;
 

@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "conf/where.h"
 
 #define CONNECT_TIMEOUT_S 5L
 #define ANSWER_TIMEOUT_S  300L /* longer than a wake may take */
+#define URL_MAX_BYTES     8192
 #define ANSWER_MAX_BYTES  (64ul << 20)
 
 /* libcurl gives back fewer bytes than it was told as the sign to stop. */
@@ -68,11 +70,31 @@ static struct curl_slist *headers_of(const HttpRequest *request)
 	return headers;
 }
 
+/* A Unix socket has no name that a URL could hold. */
+static void set_url(CURL *curl, const char *url)
+{
+	char path[WHERE_PATH_MAX + 1], on_socket[URL_MAX_BYTES];
+	const char *asked;
+
+	if (!where_of_unix_url(url, path, &asked)) {
+		curl_easy_setopt(curl, CURLOPT_URL, url);
+		return;
+	}
+	snprintf(on_socket, sizeof(on_socket), "http://localhost%s", asked);
+	curl_easy_setopt(curl, CURLOPT_URL, on_socket);
+	if (*path == '@')
+		curl_easy_setopt(curl, CURLOPT_ABSTRACT_UNIX_SOCKET, path + 1);
+	else
+		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, path);
+}
+
 /* Redirects are not followed: the token is for this host alone. */
 static void set_options(CURL *curl, const HttpRequest *request, HttpAnswer *answer,
 			struct curl_slist *headers)
 {
-	curl_easy_setopt(curl, CURLOPT_URL, request->url);
+	set_url(curl, request->url);
+	if (*request->ca_file)
+		curl_easy_setopt(curl, CURLOPT_CAINFO, request->ca_file);
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);

@@ -13,7 +13,7 @@
 #include "base/fault.h"
 
 typedef struct HttpRequest {
-	const char *method, *url, *token;
+	const char *method, *url, *ca_file, *token;
 	const char *body;     /* JSON, or NULL */
 	const char *progress; /* shown on the terminal while it takes long, or NULL */
 } HttpRequest;

@@ -129,6 +129,7 @@ static bool ask(const Call *call, const Setup *setup, const char *page, json_t *
 	char *url = url_of(call, setup, page), *body = body_of(call), progress[100];
 	HttpRequest request = {.method = call->command->method,
 			       .url = url,
+			       .ca_file = setup->ca_file,
 			       .token = setup->token,
 			       .body = body,
 			       .progress = progress};

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "conf/conf.h"
+#include "conf/where.h"
 
 #define FILE_MAX_BYTES (1ul << 20)
 
@@ -50,11 +51,40 @@ static const Config *read_config(const char *path, Fault *why)
 	return conf;
 }
 
-/* Another control plane's address if the configuration runs none of its own. */
-static void url_of_config(char *out, size_t n, const Config *conf, bool own)
+/* Where every address is listened on, this machine's own is one. */
+static void url_of_listener(char *out, size_t n, const char *listen, bool tls)
 {
-	if (own)
-		snprintf(out, n, "http://%s", conf->control.listen.s);
+	Where w;
+
+	if (!where_parse(&w, listen))
+		*out = 0;
+	else if (w.is_path)
+		snprintf(out, n, "unix:%s:", w.host);
+	else if (strcmp(w.host, "*") == 0 || strcmp(w.host, "0.0.0.0") == 0)
+		snprintf(out, n, "http%s://127.0.0.1:%d", tls ? "s" : "", w.port);
+	else
+		snprintf(out, n, strchr(w.host, ':') ? "http%s://[%s]:%d" : "http%s://%s:%d",
+			 tls ? "s" : "", w.host, w.port);
+}
+
+/* Of what it listens on, what needs no certificate to be trusted; else the first. */
+static void url_of_control(char *out, size_t n, const Config *conf)
+{
+	bool tls = *conf->control.tls_cert_file.s;
+	int chosen = 0;
+
+	for (int i = conf->n_control_listen - 1; tls && i >= 0; i--) {
+		if (strchr("/@", *conf->control_listen[i]))
+			chosen = i;
+	}
+	url_of_listener(out, n, conf->control_listen[chosen], tls);
+}
+
+/* Another control plane's address if the configuration runs none of its own. */
+static void url_of_config(char *out, size_t n, const Config *conf)
+{
+	if (conf->has_control)
+		url_of_control(out, n, conf);
 	else
 		text_copy(out, n, conf->wake.control_plane_url.s);
 }
@@ -132,10 +162,23 @@ static void find_url(Setup *setup, const Call *call, const Config *conf)
 	else if (!call->config_file && from_environment && *from_environment)
 		text_copy(setup->url, sizeof(setup->url), from_environment);
 	else
-		url_of_config(setup->url, sizeof(setup->url), conf,
-			      !call->config_file || conf->has_control);
+		url_of_config(setup->url, sizeof(setup->url), conf);
 	for (n = strlen(setup->url); n > 0 && setup->url[n - 1] == '/'; n--)
 		setup->url[n - 1] = 0;
+	if (text_starts(setup->url, "unix:") && !strchr(setup->url + 5, ':'))
+		text_copy(setup->url + n, sizeof(setup->url) - n, ":");
+}
+
+static void find_ca(Setup *setup, const Call *call, const Config *conf)
+{
+	const char *from_environment = getenv("REVEILLE_CA_FILE");
+
+	if (call->ca_file)
+		text_copy(setup->ca_file, sizeof(setup->ca_file), call->ca_file);
+	else if (!call->config_file && from_environment)
+		text_copy(setup->ca_file, sizeof(setup->ca_file), from_environment);
+	else
+		text_copy(setup->ca_file, sizeof(setup->ca_file), conf->wake.ca_file.s);
 }
 
 bool setup_find(Setup *setup, const Call *call, Fault *why)
@@ -146,6 +189,7 @@ bool setup_find(Setup *setup, const Call *call, Fault *why)
 	if (!conf)
 		return false;
 	find_url(setup, call, conf);
+	find_ca(setup, call, conf);
 	ok = find_token(setup, call, conf, why);
 	conf_release(conf);
 	return ok;

@@ -12,6 +12,7 @@
 
 typedef struct Setup {
 	char url[CONF_VALUE_MAX + 16]; /* without a slash at the end */
+	char ca_file[CONF_VALUE_MAX];  /* "": those that the system trusts */
 	char token[512];               /* secret: goes into one header and nowhere else */
 } Setup;
 

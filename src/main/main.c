@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "conf/conf.h"
+#include "control/control.h"
 #include "model/shared.h"
 #include "proxy/proxy.h"
 #include "supervisor/supervisor.h"
@@ -223,7 +224,7 @@ static int check(const Options *o, const Config *conf, char *text)
 	if (!user_become(conf->reveille.user.s, false, &why))
 		fprintf(stderr, "reveille: %s; trying the files as root\n", why.detail);
 	access = access_load(conf, NULL, &why);
-	if (!access)
+	if (!access || !control_check(conf, &why))
 		fail(why.detail);
 	access_release(access);
 	printf("%s: the configuration is good\n", o->file);

@@ -112,6 +112,7 @@ static void send_batch(Activity *a, char *text)
 {
 	char url[CONF_VALUE_MAX + 32], token[TOKEN_SIZE];
 	FetchCall call = {.url = url,
+			  .ca_file = a->conf->wake.ca_file.s,
 			  .token = token,
 			  .post = text,
 			  .connect_ms = CALL_MS,

@@ -17,7 +17,7 @@ typedef struct Monitor {
 	const Config *conf;
 	Loop *loop;
 	Activity *activity;
-	HttpServer *servers[LISTENERS_MAX];
+	HttpServer *server;
 	SignalWatch signals[SIGNALS];
 } Monitor;
 
@@ -123,20 +123,24 @@ static void on_signal(void *arg, int number)
 static void begin(Monitor *m)
 {
 	static const int numbers[SIGNALS] = {SIGHUP, SIGUSR1, SIGTERM, SIGINT, SIGQUIT};
-	ServeLimits limits = {.max_connections = 64, .max_body = 4096, .request_ms = 10000};
+	ServeSetup serve = {.listeners = m->setup->listeners,
+			    .limits = {.max_connections = 64,
+				       .max_body = 4096,
+				       .request_ms = 10000,
+				       .idle_ms = 10000,
+				       .answer_ms = 10000},
+			    .on_request = on_request,
+			    .arg = m};
 
 	for (int i = 0; i < SIGNALS; i++)
 		signal_watch_start(&m->signals[i], m->loop, numbers[i], on_signal, m);
-	for (int i = 0; i < m->setup->listeners->n; i++)
-		m->servers[i] =
-			serve_open(m->loop, m->setup->listeners->fd[i], &limits, on_request, m);
+	m->server = serve_open(m->loop, &serve);
 	report_activity(m);
 }
 
 static void end(Monitor *m)
 {
-	for (int i = 0; i < m->setup->listeners->n; i++)
-		serve_close(m->servers[i]);
+	serve_close(m->server);
 	for (int i = 0; i < SIGNALS; i++)
 		signal_watch_stop(&m->signals[i]);
 	if (m->activity)

@@ -264,6 +264,7 @@ static void ask_control_plane(Credential *c)
 {
 	char url[1600], role[3 * USERLIST_NAME_MAX + 8];
 	FetchCall call = {.url = url,
+			  .ca_file = c->conf->wake.ca_file.s,
 			  .token = c->all->worker->token,
 			  .connect_ms = ANSWER_MS / 2,
 			  .total_ms = ANSWER_MS,

@@ -172,6 +172,7 @@ static void begin_attempt(WakeCall *c)
 	int64_t total = conf_ms(conf->reveille.wake_request_timeout), pause;
 	char url[CONF_VALUE_MAX + 200];
 	FetchCall call = {.url = url,
+			  .ca_file = conf->wake.ca_file.s,
 			  .token = c->worker->token,
 			  .connect_ms = CONNECT_MS < total ? CONNECT_MS : total,
 			  .total_ms = total,

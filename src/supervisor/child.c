@@ -59,7 +59,7 @@ static void run_monitor(Supervisor *s, const Child *c)
 static void run_control(Supervisor *s, const Child *c)
 {
 	ControlSetup setup = {.conf = s->conf,
-			      .listen_fd = s->control.fd[0],
+			      .listeners = &s->control,
 			      .proxy_token = s->shared->proxy_token,
 			      .reread = reread,
 			      .arg = s};

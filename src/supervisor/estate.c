@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "conf/where.h"
+#include "control/control.h"
 #include "proxy/proxy.h"
 #include "supervisor.h"
 #include "sys/clock.h"
@@ -100,44 +102,21 @@ static bool open_unix(Supervisor *s, Fault *why)
 	return false;
 }
 
-static bool is_loopback(const char *host)
+/* Of what [control] listens on, the Unix sockets or the others. */
+static bool open_control(Supervisor *s, bool paths, Fault *why)
 {
-	return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
-	       text_starts(host, "127.");
-}
+	const Config *c = s->conf;
+	Where where;
 
-static bool is_path(const char *where)
-{
-	return *where == '/' || *where == '@';
-}
-
-static bool open_control_unix(Supervisor *s, Fault *why)
-{
-	const char *where = s->conf->control.listen.s;
-
-	return !s->conf->has_control || !is_path(where) ||
-	       listen_unix(&s->control, where, 0600, "", 128, why);
-}
-
-static bool open_control_tcp(Supervisor *s, Fault *why)
-{
-	const char *where = s->conf->control.listen.s;
-	char host[ADDRESS_TEXT_MAX];
-	int port;
-
-	if (!s->conf->has_control || is_path(where))
-		return true;
-	if (!address_split(where, host, sizeof(host), &port))
-		return fault_set(why, FAULT_BAD_SETTING,
-				 "[control] listen takes ADDRESS:PORT or a path, not \"%s\"",
-				 where);
-	if (!is_loopback(host))
-		return fault_set(
-			why, FAULT_BAD_SETTING,
-			"[control] listen = %s is not on loopback, and the API has no TLS yet; "
-			"use 127.0.0.1:PORT or a path",
-			where);
-	return listen_tcp(&s->control, host, port, 128, why);
+	for (int i = 0; c->has_control && i < c->n_control_listen; i++) {
+		if (!where_parse(&where, c->control_listen[i]) || where.is_path != paths)
+			continue;
+		if (paths ? !listen_unix(&s->control, where.host, c->control.unix_socket_mode, "",
+					 128, why)
+			  : !listen_tcp(&s->control, where.host, where.port, 128, why))
+			return false;
+	}
+	return true;
 }
 
 static bool open_tcp(Supervisor *s, Fault *why)
@@ -151,7 +130,7 @@ static bool open_tcp(Supervisor *s, Fault *why)
 	if (c->reveille.http_port > 0 &&
 	    !listen_tcp(&s->http, c->reveille.http_addr.s, c->reveille.http_port, 128, why))
 		return false;
-	return open_control_tcp(s, why);
+	return open_control(s, false, why);
 }
 
 /* As many descriptors as sessions could need; a hard limit is raised if it may be. */
@@ -222,7 +201,7 @@ static bool open_log(const Supervisor *s, Fault *why)
 static bool load_access(Supervisor *s, Fault *why)
 {
 	s->access = access_load(s->conf, s->shared, why);
-	return s->access;
+	return s->access && control_check(s->conf, why);
 }
 
 /* Files are opened as the user: root would follow a link that the user has laid. */
@@ -234,7 +213,7 @@ bool estate_open(Supervisor *s, Fault *why)
 	make_socket_folder(s);
 	if (!user_become(s->conf->reveille.user.s, false, why) || !open_shared(s, why) ||
 	    !load_access(s, why) || !open_pid_file(s, why) || !open_log(s, why) ||
-	    !open_unix(s, why) || !open_control_unix(s, why) || !open_nudges(s, why))
+	    !open_unix(s, why) || !open_control(s, true, why) || !open_nudges(s, why))
 		return false;
 	if (s->clients.n == 0)
 		log_warning("there is nothing to listen on for clients: listen_addr and "

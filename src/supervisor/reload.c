@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "control/control.h"
 #include "proxy/proxy.h"
 #include "supervisor.h"
 #include "sys/file.h"
@@ -82,7 +83,7 @@ void reload(Supervisor *s)
 	text = file_text(s->setup->file, CONF_TEXT_MAX, &why);
 	if (text)
 		next = parse(s, text, say_needs_restart, &why);
-	if (next)
+	if (next && control_check(next, &why))
 		access = access_load(next, s->shared, &why);
 	if (access) {
 		access_release(s->access);

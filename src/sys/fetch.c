@@ -8,6 +8,8 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "conf/conf.h"
+#include "conf/where.h"
 #include "sys/log.h"
 
 struct Fetcher {
@@ -190,11 +192,31 @@ static void add_header(Fetch *f, const char *name, const char *value)
 	f->headers = curl_slist_append(f->headers, line);
 }
 
+/* A Unix socket has no name that a URL could hold. */
+static void set_url(Fetch *f, const char *url)
+{
+	char path[WHERE_PATH_MAX + 1], on_socket[CONF_VALUE_MAX + 512];
+	const char *asked;
+
+	if (!where_of_unix_url(url, path, &asked)) {
+		curl_easy_setopt(f->easy, CURLOPT_URL, url);
+		return;
+	}
+	snprintf(on_socket, sizeof(on_socket), "http://localhost%s", asked);
+	curl_easy_setopt(f->easy, CURLOPT_URL, on_socket);
+	if (*path == '@')
+		curl_easy_setopt(f->easy, CURLOPT_ABSTRACT_UNIX_SOCKET, path + 1);
+	else
+		curl_easy_setopt(f->easy, CURLOPT_UNIX_SOCKET_PATH, path);
+}
+
 static void set_options(Fetch *f, const FetchCall *call)
 {
 	char token[1100];
 
-	curl_easy_setopt(f->easy, CURLOPT_URL, call->url);
+	set_url(f, call->url);
+	if (call->ca_file && *call->ca_file)
+		curl_easy_setopt(f->easy, CURLOPT_CAINFO, call->ca_file);
 	curl_easy_setopt(f->easy, CURLOPT_PRIVATE, f);
 	curl_easy_setopt(f->easy, CURLOPT_ERRORBUFFER, f->error);
 	curl_easy_setopt(f->easy, CURLOPT_WRITEFUNCTION, on_body);

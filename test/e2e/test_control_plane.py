@@ -780,6 +780,7 @@ def test_bad_requests_are_told_what_is_wrong_with_them(control):
     assert_problem(control.get("/api/v1/nothing"), 404)
     too_much = http.client.HTTPConnection("127.0.0.1", control.proxy.control_port)
     too_much.putrequest("POST", "/api/v1/projects")
+    too_much.putheader("Authorization", f"Bearer {control.token()}")
     too_much.putheader("Content-Length", (1 << 20) + 1)
     too_much.endheaders()
     assert too_much.getresponse().status == 413

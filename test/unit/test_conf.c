@@ -340,6 +340,20 @@ TEST(settings_that_need_others_say_which)
 		 "x.ini: server_tls_key_file and server_tls_cert_file need each other"},
 		{"server_tls_key_file = k\n",
 		 "x.ini:2: server_tls_key_file and server_tls_cert_file need each other"},
+		{"[control]\nlisten = 127.0.0.1:1, 10.0.0.1:8081\n",
+		 "x.ini:3: [control] listen = 10.0.0.1:8081 is not on loopback, so it needs TLS: "
+		 "set "
+		 "tls_cert_file and tls_key_file, or use 127.0.0.1:PORT or a path"},
+		{"[control]\nlisten = 8081\n", "x.ini:3: [control] listen takes ADDRESS:PORT or "
+					       "the path of a Unix socket, not \"8081\""},
+		{"[control]\nlisten = ,\n",
+		 "x.ini:3: [control] listen is empty, so nobody could reach it"},
+		{"[control]\ntls_key_file = k\n",
+		 "x.ini:3: [control] tls_cert_file and tls_key_file need each other"},
+		{"[control]\ntls_key_file = k\ntls_cert_file = c\n",
+		 "x.ini: [control] listens with TLS only: add a Unix socket to [control] listen "
+		 "for the "
+		 "proxy of this process tree, or set [wake] control_plane_url and ca_file"},
 		{"auth_type = hba\n", "x.ini:2: auth_type = hba needs auth_hba_file"},
 		{"auth_type = cert\n", "x.ini:2: auth_type = cert needs client_tls_ca_file"},
 		{"auth_type = cert\nclient_tls_ca_file = ca\n",
@@ -689,7 +703,12 @@ TEST(the_control_plane_that_is_asked_is_our_own_if_there_is_one)
 {
 	asks_at("", "http://127.0.0.1:8081");
 	asks_at("[control]\nlisten = 127.0.0.1:9000\n", "http://127.0.0.1:9000");
-	asks_at("[control]\nlisten = /run/x/api\n", "http://127.0.0.1:8081");
+	asks_at("[control]\nlisten = /run/x/api\n", "unix:/run/x/api:");
+	asks_at("[control]\nlisten = @api, 127.0.0.1:9000\n", "unix:@api:");
+	asks_at("[control]\nlisten = 0.0.0.0:9000, /run/x/api\ntls_cert_file = c\n"
+		"tls_key_file = k\n",
+		"unix:/run/x/api:");
+	asks_at("[wake]\ncontrol_plane_url = unix:/run/y\n", "unix:/run/y:");
 	asks_at("[wake]\ncontrol_plane_url = http://10.0.0.9:1\n[control]\nlisten = "
 		"127.0.0.1:9000\n",
 		"http://10.0.0.9:1");

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "src/control/api/route.h"
+#include "src/control/api/schema.h"
 #include "src/control/api/uri.h"
 #include "src/control/names.h"
 #include "src/control/settings.h"
@@ -96,6 +97,45 @@ TEST(only_health_and_description_want_no_token)
 
 		assert_int_equal(routes[i].scope == SCOPE_NONE, open);
 	}
+}
+
+TEST(a_body_has_no_members_but_those_of_its_schema)
+{
+	json_t *body = json_pack("{s:s, s:{}}", "name", "x", "config");
+	Fault why;
+
+	assert_true(schema_knows("ProjectBody", body, &why));
+	assert_true(schema_knows("", body, &why));
+	assert_false(schema_knows("ComputeChange", body, &why));
+	assert_int_equal(why.code, FAULT_BAD_VALUE);
+	assert_string_equal(why.detail, "name is not known");
+	json_decref(body);
+}
+
+static bool is_there(const json_t *schemas, const char *type)
+{
+	json_t *schema = schema_of_type(type);
+	const char *reference = json_string_value(json_object_get(schema, "$ref"));
+	bool there = !reference || json_object_get(schemas, strrchr(reference, '/') + 1);
+
+	json_decref(schema);
+	return there;
+}
+
+static bool never(const char *schema)
+{
+	(void)schema;
+	return false;
+}
+
+TEST(a_route_names_schemas_that_there_are)
+{
+	json_t *schemas = schemas_make(never);
+
+	for (int i = 0; i < n_routes; i++)
+		assert_true(is_there(schemas, routes[i].body));
+	assert_false(is_there(schemas, "Nothing"));
+	json_decref(schemas);
 }
 
 /* ---- tokens ------------------------------------------------------------ */
@@ -361,6 +401,8 @@ int main(void)
 		cmocka_unit_test(another_method_is_told_which_there_are),
 		cmocka_unit_test(nothing_but_a_wake_is_changed_by_get),
 		cmocka_unit_test(a_proxy_may_ask_who_may_connect_by_both_names),
+		cmocka_unit_test(a_body_has_no_members_but_those_of_its_schema),
+		cmocka_unit_test(a_route_names_schemas_that_there_are),
 		cmocka_unit_test(only_health_and_description_want_no_token),
 		cmocka_unit_test(a_token_is_worth_its_scope_and_nothing_else),
 		cmocka_unit_test(good_settings_pass),

@@ -1,6 +1,8 @@
 /* reveillectl: how a command line is understood, and how answers look. */
 #include "unit.h"
 
+#include <unistd.h>
+
 #include "src/ctl/command.h"
 #include "src/ctl/setup.h"
 #include "src/ctl/show.h"
@@ -130,6 +132,51 @@ TEST(the_command_line_holds_before_the_environment)
 	assert_string_equal(setup.url, "http://said");
 }
 
+TEST(without_a_word_it_is_the_control_plane_of_this_machine)
+{
+	Setup setup;
+	Fault why;
+	bool ok;
+
+	unsetenv("REVEILLE_CONTROL_URL");
+	setup = setup_of("project list", &ok, &why);
+	assert_string_equal(setup.url, "http://127.0.0.1:8081");
+	assert_string_equal(setup.ca_file, "");
+	setup = setup_of("-u unix:/run/x/api --ca-file a.pem project list", &ok, &why);
+	assert_string_equal(setup.url, "unix:/run/x/api:");
+	assert_string_equal(setup.ca_file, "a.pem");
+}
+
+/* The address that is asked by this configuration. */
+static void asks_at(const char *settings, const char *url)
+{
+	char path[] = "/tmp/reveille-ctl-XXXXXX", line[100];
+	int fd = mkstemp(path);
+	Setup setup;
+	Fault why;
+	bool ok;
+
+	assert_true(dprintf(fd, "[control]\n%s\n", settings) > 0);
+	close(fd);
+	snprintf(line, sizeof(line), "-c %s -t %s project list", path, path);
+	setup = setup_of(line, &ok, &why);
+	assert_string_equal(setup.url, url);
+	unlink(path);
+}
+
+TEST(a_configuration_says_where_its_control_plane_is)
+{
+	static const char tls[] = "tls_cert_file = c\ntls_key_file = k\nlisten = ";
+	char text[300];
+
+	asks_at("listen = [::1]:9, /run/x/api", "http://[::1]:9");
+	asks_at("listen = /run/x/api, 127.0.0.1:9", "unix:/run/x/api:");
+	snprintf(text, sizeof(text), "%s0.0.0.0:9, /run/x/api", tls);
+	asks_at(text, "unix:/run/x/api:");
+	snprintf(text, sizeof(text), "%s*:9\n[wake]\ncontrol_plane_url = https://h:9", tls);
+	asks_at(text, "https://127.0.0.1:9");
+}
+
 TEST(a_token_that_could_end_its_header_is_refused)
 {
 	Fault why;
@@ -200,6 +247,8 @@ int main(void)
 		cmocka_unit_test(what_nobody_can_mean_is_refused_with_a_sentence),
 		cmocka_unit_test(help_is_given_whatever_else_is_wrong),
 		cmocka_unit_test(the_command_line_holds_before_the_environment),
+		cmocka_unit_test(without_a_word_it_is_the_control_plane_of_this_machine),
+		cmocka_unit_test(a_configuration_says_where_its_control_plane_is),
 		cmocka_unit_test(a_token_that_could_end_its_header_is_refused),
 		cmocka_unit_test(columns_are_as_wide_as_what_they_hold),
 		cmocka_unit_test(one_thing_is_lines_and_its_lists_follow),

@@ -48,8 +48,7 @@ static int take(Call *call, const Item *item)
 
 static bool read_head(const Call *call, const char **proxy_id, const json_t **computes, Fault *why)
 {
-	if (!call_body_knows(call, "proxy_id computes", why) ||
-	    !body_text(call->body, "proxy_id", NULL, proxy_id, why))
+	if (!body_text(call->body, "proxy_id", NULL, proxy_id, why))
 		return false;
 	*computes = json_object_get(call->body, "computes");
 	if (!*proxy_id || !**proxy_id)

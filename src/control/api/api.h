@@ -17,12 +17,15 @@
 typedef struct Call {
 	Controller *c;
 	Request *request;
-	json_t *body;      /* an object, empty if nothing was sent */
+	json_t *body;      /* an object, empty if nothing was sent; only members that are known */
 	char id[ID_SIZE];  /* the one in the path, "" if there is none */
 	char password[64]; /* what compute creation shows once */
 	int64_t since_ms;
 	bool flag; /* the handler's own */
 } Call;
+
+/* Judges a request before its body is read: false if it was refused. */
+bool api_on_head(void *controller, Request *r);
 
 void api_on_request(void *controller, Request *r);
 
@@ -37,9 +40,6 @@ void call_problem(Call *call, int status, const char *title, const char *detail,
 
 /* Frees a call whose client has hung up. */
 void call_free(void *call);
-
-/* FAULT_BAD_VALUE if the body has a member that is not among `known`, a list of words. */
-bool call_body_knows(const Call *call, const char *known, Fault *why);
 
 /* A query parameter within bounds, `otherwise` if it is not there; 422 if it is not a number. */
 bool call_query_int(const Call *call, const char *name, int64_t least, int64_t most, int64_t *value,
@@ -70,7 +70,8 @@ int64_t time_of_text(const char *text);
 
 /* ---- handlers: one for each row of api.def ----------------------------- */
 
-#define ROUTE(method, path, scope, handler, doc) void api_##handler(Call *call);
+#define ROUTE(method, path, scope, query, body, answers, handler, doc) \
+	void api_##handler(Call *call);
 #include "api.def"
 #undef ROUTE
 

@@ -1,4 +1,5 @@
 /* A request on its way: let in, judged, answered. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "route.h"
+#include "schema.h"
 #include "sys/clock.h"
 
 /* ---- answering --------------------------------------------------------- */
@@ -67,30 +69,6 @@ void call_refuse(Call *call, const Fault *why, const char *reason)
 }
 
 /* ---- judging ----------------------------------------------------------- */
-
-static bool is_among(const char *word, const char *list)
-{
-	size_t n = strlen(word);
-
-	for (const char *at = strstr(list, word); at; at = strstr(at + 1, word)) {
-		if ((at == list || at[-1] == ' ') && (at[n] == ' ' || at[n] == 0))
-			return n > 0;
-	}
-	return false;
-}
-
-bool call_body_knows(const Call *call, const char *known, Fault *why)
-{
-	const char *name;
-	json_t *value;
-
-	json_object_foreach(call->body, name, value)
-	{
-		if (strchr(name, ' ') || !is_among(name, known))
-			return fault_set(why, FAULT_BAD_VALUE, "%.100s is not known", name);
-	}
-	return true;
-}
 
 bool call_query_int(const Call *call, const char *name, int64_t least, int64_t most, int64_t *value,
 		    Fault *why)
@@ -184,43 +162,118 @@ static void refuse_route(Call *call, const char *allow)
 	call_problem(call, 405, "method not allowed", "see the Allow header", NULL);
 }
 
-/* False after the call was refused. */
-static bool may(Call *call, const Route *route)
+static void refuse_token(Call *call, Scope scope)
 {
-	Scope scope;
-
-	if (route->scope == SCOPE_NONE)
-		return true;
-	scope = token_scope(&call->c->tokens, request_header(call->request, "Authorization"));
-	if (scope >= route->scope)
-		return true;
 	if (scope == SCOPE_NONE)
 		call_problem(call, 401, "a token is needed",
 			     "send the header Authorization: Bearer TOKEN with a valid token",
 			     NULL);
 	else
 		call_problem(call, 403, "not allowed", "this token may not do this", NULL);
+}
+
+/* A network of IPv6 is worth one address, as its owner has them all. */
+static int64_t take_of_address(Call *call, LimitKind kind, LimitRate rate, int64_t now_us)
+{
+	Address peer = request_peer(call->request);
+	uint8_t bytes[16] = {0};
+	uint16_t port;
+	int family = address_bytes(&peer, bytes, &port);
+
+	return limit_take(&call->c->limits, kind, bytes, family == 6 ? 8 : 4, rate, now_us);
+}
+
+static int64_t pause_of(Call *call, const Route *route, Scope scope)
+{
+	static const LimitRate guesses = {.per_second = 1, .burst = 20};
+	const Config *conf = call->c->conf;
+	LimitRate rate = {conf->control.rate, conf->control.burst};
+	int64_t now_us = call->since_ms * 1000;
+
+	if (scope < route->scope && scope == SCOPE_NONE)
+		return take_of_address(call, LIMIT_GUESS, guesses, now_us);
+	if (scope == SCOPE_NONE)
+		return take_of_address(call, LIMIT_ADDRESS, rate, now_us);
+	if (route->scope == SCOPE_PROXY)
+		return 0;
+	return limit_take(&call->c->limits, LIMIT_TOKEN, &scope, sizeof(scope), rate, now_us);
+}
+
+/* False after the call was refused. Seconds are rounded up: who comes back then gets in. */
+static bool is_within_rate(Call *call, const Route *route, Scope scope)
+{
+	int64_t pause_us = pause_of(call, route, scope);
+	char seconds[24];
+
+	if (pause_us == 0)
+		return true;
+	snprintf(seconds, sizeof(seconds), "%lld", (long long)((pause_us + 999999) / 1000000));
+	request_add_header(call->request, "Retry-After", seconds);
+	call_problem(call, 429, "too many requests", "come back after the seconds of Retry-After",
+		     "RATE_LIMIT_EXCEEDED");
 	return false;
 }
 
-void api_on_request(void *controller, Request *r)
+/* Whoever needs no token might be anybody, so nothing of his is kept. */
+static bool may(Call *call, const Route *route)
+{
+	Scope scope;
+
+	scope = token_scope(&call->c->tokens, request_header(call->request, "Authorization"));
+	if (!is_within_rate(call, route, scope))
+		return false;
+	if (scope < route->scope) {
+		refuse_token(call, scope);
+		return false;
+	}
+	if (route->scope > SCOPE_NONE || !request_has_body(call->request))
+		return true;
+	call_problem(call, 413, "too large", "no body is read here", NULL);
+	return false;
+}
+
+static Call *call_new(Controller *c, Request *r)
 {
 	Call *call = NEW(Call);
-	char allow[ALLOW_SIZE];
-	const Route *route;
-	Fault why;
 
-	call->c = controller;
+	call->c = c;
 	call->request = r;
 	call->since_ms = clock_ms();
-	route = route_find(request_method(r), request_path(r), call->id, allow);
+	return call;
+}
+
+static const Route *route_of(Call *call, char allow[ALLOW_SIZE])
+{
+	return route_find(request_method(call->request), request_path(call->request), call->id,
+			  allow);
+}
+
+bool api_on_head(void *controller, Request *r)
+{
+	Call *call = call_new(controller, r);
+	char allow[ALLOW_SIZE];
+	const Route *route = route_of(call, allow);
+
 	if (!route) {
 		refuse_route(call, allow);
-		return;
+		return false;
 	}
 	if (!may(call, route))
-		return;
-	if (read_body(call, &why))
+		return false;
+	call_free(call);
+	return true;
+}
+
+/* api_on_head() has let it in. */
+void api_on_request(void *controller, Request *r)
+{
+	Call *call = call_new(controller, r);
+	char allow[ALLOW_SIZE];
+	const Route *route = route_of(call, allow);
+	Fault why;
+
+	assert(route);
+	if (read_body(call, &why) && schema_knows(route->body, call->body, &why))
 		route->handle(call);
 	else
 		call_refuse(call, &why, NULL);

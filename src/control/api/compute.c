@@ -48,12 +48,15 @@ static void on_made(void *arg, Unit *u, WaitEnd end)
 static void on_recorded(void *arg, const StoreRows *rows, const Fault *why)
 {
 	Call *call = arg;
+	Unit *u;
 
-	if (why)
+	if (why) {
 		call_refuse(call, why, NULL);
-	else
-		wait_begin(fleet_add(call->c, &rows->computes[0]), WAIT_RESTING, CREATE_MS,
-			   call->request, on_made, call_free, call);
+		return;
+	}
+	u = fleet_add(call->c, &rows->computes[0]);
+	events_tell(call->c, u, "asked for");
+	wait_begin(u, WAIT_RESTING, CREATE_MS, call->request, on_made, call_free, call);
 }
 
 static void make_secrets(Call *call, Compute *c)
@@ -92,8 +95,7 @@ static bool read_order(const Call *call, Compute *c, Fault *why)
 	Driver *driver = call->c->driver;
 	const char *engine;
 
-	if (!call_body_knows(call, "name engine config", why) ||
-	    !body_text(call->body, "engine", "postgres", &engine, why) || !set_name(call, c, why) ||
+	if (!body_text(call->body, "engine", "postgres", &engine, why) || !set_name(call, c, why) ||
 	    !body_config(call, SETTINGS_OF_COMPUTE, "{}", c->config, why))
 		return false;
 	text_copy(c->engine, sizeof(c->engine), engine);
@@ -193,8 +195,7 @@ void api_compute_change(Call *call)
 	if (!u)
 		return;
 	c = u->compute;
-	if (!call_body_knows(call, "config", &why) ||
-	    !body_config(call, SETTINGS_OF_COMPUTE, u->compute.config, c.config, &why)) {
+	if (!body_config(call, SETTINGS_OF_COMPUTE, u->compute.config, c.config, &why)) {
 		call_refuse(call, &why, NULL);
 		return;
 	}

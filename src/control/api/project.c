@@ -35,8 +35,7 @@ void api_project_create(Call *call)
 	Project p = {.created_at = wall_us()};
 	Fault why;
 
-	if (!call_body_knows(call, "name config", &why) ||
-	    !body_name(call, p.name, sizeof(p.name), &why) ||
+	if (!body_name(call, p.name, sizeof(p.name), &why) ||
 	    !body_config(call, SETTINGS_OF_PROJECT, "{}", p.config, &why)) {
 		call_refuse(call, &why, NULL);
 		return;
@@ -103,12 +102,7 @@ static void on_found_for_change(void *arg, const StoreRows *rows, const Fault *w
 
 void api_project_change(Call *call)
 {
-	Fault why;
-
-	if (!call_body_knows(call, "name config", &why))
-		call_refuse(call, &why, NULL);
-	else
-		store_project_get(call->c->store, call->id, (StoreCall){on_found_for_change, call});
+	store_project_get(call->c->store, call->id, (StoreCall){on_found_for_change, call});
 }
 
 /* ---- delete ------------------------------------------------------------ */

@@ -6,7 +6,8 @@
 #include "base/text.h"
 
 const Route routes[] = {
-#define ROUTE(method, path, scope, handler, doc) {#method, path, SCOPE_##scope, api_##handler, doc},
+#define ROUTE(method, path, scope, query, body, answers, handler, doc) \
+	{#method, path, SCOPE_##scope, query, body, answers, api_##handler, doc},
 #include "api.def"
 #undef ROUTE
 };
@@ -45,6 +46,8 @@ const Route *route_find(const char *method, const char *path, char id[ID_SIZE],
 			char allow[ALLOW_SIZE])
 {
 	allow[0] = 0;
+	if (strcmp(method, "HEAD") == 0)
+		method = "GET"; /* the server leaves the body out */
 	for (int i = 0; i < n_routes; i++) {
 		if (!matches(routes[i].path, path, id))
 			continue;

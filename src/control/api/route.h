@@ -7,6 +7,7 @@
 typedef struct Route {
 	const char *method, *path;
 	Scope scope;
+	const char *query, *body, *answers; /* as api.def has them */
 	void (*handle)(Call *call);
 	const char *doc;
 } Route;
@@ -17,8 +18,8 @@ extern const int n_routes;
 #define ALLOW_SIZE 64
 
 /*
- * The route of a request, with the id in its path, in lower case, in id.  NULL if
- * there is none; then allow lists the methods that the path has, or is empty.
+ * The route of a request (HEAD takes that of GET), with the id in its path, in lower case, in id.
+ * NULL if there is none; then allow lists the methods that the path has, or is empty.
  */
 const Route *route_find(const char *method, const char *path, char id[ID_SIZE],
 			char allow[ALLOW_SIZE]);
