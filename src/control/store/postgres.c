@@ -350,7 +350,7 @@ static void on_upgraded(void *arg, const StoreRows *rows, const Fault *why)
 		timer_arm(&p->lock_retry, RETRY_MS);
 		return;
 	}
-	if (!schema_knows(((const SchemaVersion *)rows->at)->version, &newer))
+	if (!schema_is_known(((const SchemaVersion *)rows->at)->version, &newer))
 		die("the store cannot be used: error=\"%s\"", newer.detail);
 	timer_init(&p->lock_retry, p->store.loop, ask_for_lock, p);
 	ask_for_lock(p);

@@ -57,7 +57,7 @@ static void spell(Buf *out, const char *text, bool postgres)
 	}
 }
 
-bool schema_knows(int64_t version, Fault *why)
+bool schema_is_known(int64_t version, Fault *why)
 {
 	if (version <= COUNT(steps))
 		return true;
@@ -105,7 +105,7 @@ bool schema_upgrade_sqlite(sqlite3 *db, Fault *why)
 {
 	int version = version_of(db);
 
-	if (!schema_knows(version, why))
+	if (!schema_is_known(version, why))
 		return false;
 	if (version < 0)
 		return fault_set(why, FAULT_BAD_SETTING, "the store cannot be read: %s",

@@ -20,7 +20,7 @@ bool schema_upgrade_sqlite(sqlite3 *db, Fault *why);
 void schema_say_postgres(Deed *d);
 
 /* What schema_say_postgres() found, which may be newer than we are. */
-bool schema_knows(int64_t version, Fault *why);
+bool schema_is_known(int64_t version, Fault *why);
 
 typedef struct SchemaVersion {
 	int64_t version;
