@@ -172,7 +172,7 @@ static int teardown(void **state)
 	return *folder && !folder_remove(folder) ? -1 : 0;
 }
 
-static void want_server(void)
+static __attribute__((unused)) void want_server(void)
 {
 	if (server <= 0)
 		skip();

@@ -14,14 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <unistd.h>
-
 #include <cmocka.h>
 
 #include "base/buf.h"
 
 /* A test's name is a sentence; cmocka's state is nobody's business here. */
 #define TEST(name) static void name(void **state_ __attribute__((unused)))
+
+unsigned int alarm(unsigned int seconds); /* <unistd.h>, without all its other names */
 
 /* A test that waits for what does not come fails, in a while. */
 __attribute__((constructor)) static void end_in_time(void)
