@@ -1,5 +1,6 @@
 #include "activity.h"
 
+#include <stddef.h>
 #include <string.h>
 
 void activity_note(Activity *a, int64_t now_ms)
@@ -33,24 +34,26 @@ void activity_report(Activity *a, const Report *report, int64_t now_ms)
 		activity_note(a, now_ms - report->idle_ms);
 }
 
-int activity_at_work(const Activity *a, int64_t now_ms)
+const Report *activity_next(const Activity *a, int *i, int64_t now_ms)
 {
-	int n = 0;
+	while (*i < ACTIVITY_PROXIES) {
+		int at = (*i)++;
 
-	for (int i = 0; i < ACTIVITY_PROXIES; i++) {
-		if (a->reports[i].at_ms > 0 && now_ms - a->reports[i].at_ms < ACTIVITY_BELIEF_MS)
-			n += a->reports[i].report.at_work;
+		if (a->reports[at].at_ms > 0 && now_ms - a->reports[at].at_ms < ACTIVITY_BELIEF_MS)
+			return &a->reports[at].report;
 	}
-	return n;
+	return NULL;
 }
 
-int activity_sessions(const Activity *a, int64_t now_ms)
+ActivitySum activity_sum(const Activity *a, int64_t now_ms)
 {
-	int n = 0;
+	ActivitySum sum = {0};
+	const Report *r;
 
-	for (int i = 0; i < ACTIVITY_PROXIES; i++) {
-		if (a->reports[i].at_ms > 0 && now_ms - a->reports[i].at_ms < ACTIVITY_BELIEF_MS)
-			n += a->reports[i].report.sessions;
+	for (int i = 0; (r = activity_next(a, &i, now_ms)) != NULL;) {
+		sum.sessions += r->sessions;
+		sum.at_work += r->at_work;
+		sum.listening += r->listening;
 	}
-	return n;
+	return sum;
 }

@@ -61,7 +61,7 @@ static void reload(Controller *c)
 	c->conf = next;
 	log_set(conf_is(&next->reveille.log_format, "json"), next->reveille.verbose);
 	c->starts.limit = start_limit(next);
-	timer_arm(&c->check, conf_ms(next->control.check_interval));
+	idle_look_at_all(c);
 	log_info("reloaded the configuration");
 }
 
@@ -149,7 +149,6 @@ static void on_computes(void *arg, const StoreRows *rows, const Fault *why)
 		die("could not read the computes: error=\"%s\"", why->detail);
 	for (int i = 0; i < rows->n; i++)
 		reconcile(fleet_add(c, &rows->computes[i]));
-	timer_arm(&c->check, conf_ms(c->conf->control.check_interval));
 	heartbeat(c);
 	serve(c);
 }
@@ -206,7 +205,6 @@ void control_main(const ControlSetup *setup)
 	c->loop = loop_new();
 	gate_init(&c->starts, start_limit(c->conf));
 	events_init(&c->events, c);
-	timer_init(&c->check, c->loop, idle_check_all, c);
 	timer_init(&c->heartbeat, c->loop, heartbeat, c);
 	watch_signals(c);
 	if (!open_all(c, &why))

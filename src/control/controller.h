@@ -26,7 +26,7 @@ typedef struct Controller {
 	Fleet fleet;
 	Events events;
 	Gate starts;
-	Timer check, heartbeat;
+	Timer heartbeat;
 } Controller;
 
 #endif

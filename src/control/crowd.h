@@ -18,14 +18,18 @@ typedef enum Guest {
 } Guest;
 
 typedef struct Crowd {
-	bool known;   /* the door is closed, and everybody was counted */
+	bool known; /* the door is closed, and everybody was counted */
+	int idle;
 	int arriving; /* also who has been there only a moment, and may be about to ask */
 	int working;
 } Crowd;
 
 void crowd_add(Crowd *c, Guest guest, int64_t age_ms);
 
-/* waited_ms: how long the door has been closed; patience ends. */
-bool crowd_may_be_ended(const Crowd *c, int64_t waited_ms);
+/*
+ * waited_ms: how long the door has been closed; patience ends.  farewell_ms: how long
+ * those who are idle are given to be told by a proxy why they have to go.
+ */
+bool crowd_may_be_ended(const Crowd *c, int64_t waited_ms, int64_t farewell_ms);
 
 #endif

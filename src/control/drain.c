@@ -10,6 +10,9 @@
 /* It needs a moment to close its door, and an empty one has ended by then. */
 #define FIRST_LOOK_MS 10
 
+/* For proxies that hear of it, to end their idle sessions with a word of explanation. */
+#define FAREWELL_MS 1000
+
 static void finish(Unit *u)
 {
 	drain_stop(u);
@@ -21,8 +24,9 @@ static void on_time(void *arg)
 {
 	Unit *u = arg;
 	Crowd crowd = u->controller->driver->ops->look(u->instance);
+	int64_t now_ms = clock_ms(), farewell_ms = fleet_proxies_hear(u) ? FAREWELL_MS : 0;
 
-	if (crowd_may_be_ended(&crowd, clock_ms() - u->drain_since_ms))
+	if (crowd_may_be_ended(&crowd, now_ms - u->drain_since_ms, farewell_ms))
 		finish(u);
 	else
 		timer_arm(&u->drain, LOOK_AGAIN_MS);

@@ -24,6 +24,7 @@ Unit *fleet_add(Controller *c, const Compute *compute)
 	u->controller = c;
 	u->compute = *compute;
 	u->activity.last_ms = last_use_ms(compute);
+	u->since_ms = clock_ms();
 	LIST_INIT(&u->waiters);
 	reconcile_attach(u);
 	HASH_ADD(hh, c->fleet.units, compute.id, strlen(u->compute.id), u);
@@ -128,4 +129,15 @@ bool unit_is_up(const Unit *u)
 {
 	return u->observed &&
 	       (u->compute.state == COMPUTE_ACTIVE || u->compute.state == COMPUTE_FROZEN);
+}
+
+bool fleet_proxies_hear(const Unit *u)
+{
+	const Report *r;
+
+	for (int i = 0; (r = activity_next(&u->activity, &i, clock_ms())) != NULL;) {
+		if (r->sessions > 0 && !events_is_heard_by(&u->controller->events, r->proxy_id))
+			return false;
+	}
+	return true;
 }

@@ -38,7 +38,18 @@ typedef struct Unit {
 	bool runs;          /* and not frozen */
 	bool cannot_freeze; /* it was tried in vain with this server */
 	bool drained;
+	int64_t since_ms; /* when it reached its state, on the clock that never jumps */
+
+	/* The scheduler's own (idle.c). */
 	Probe *idle_probe;
+	Timer look;
+	bool chill_asked; /* somebody waits for it to be frozen */
+	int64_t chill_asked_ms;
+	int64_t checkpointed_ms;
+	int64_t would_since_ms; /* since when it would sleep, were it not a dry run; or 0 */
+	int64_t wake_due_ms;    /* when it is to be awake next, or 0 */
+	bool was_cold;          /* it was out of its running hours at the last look */
+
 	int64_t drain_since_ms;
 	Timer drain, retry;
 	Ticket ticket;
@@ -73,5 +84,8 @@ ProjectSettings fleet_settings(const Fleet *f, const char *project_id);
 int64_t unit_last_activity(const Unit *u);
 bool unit_is_serving(const Unit *u); /* active, and its server is alive */
 bool unit_is_up(const Unit *u);      /* that, or frozen: its server is there */
+
+/* Whether all proxies that have sessions on it hear of its changes as they happen. */
+bool fleet_proxies_hear(const Unit *u);
 
 #endif

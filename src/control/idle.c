@@ -1,95 +1,325 @@
 #include "idle.h"
 
+#include <stdio.h>
+
+#include "base/text.h"
 #include "controller.h"
 #include "reconcile.h"
 #include "suspend.h"
 #include "sys/clock.h"
 #include "sys/log.h"
+#include "wait.h"
 
-static int64_t timeout_of(const Unit *u)
+/* The wall's clock may be set; whoever waits for one of its times looks this often. */
+#define CLOCK_LOOK_MS INT64_C(60000)
+
+static void look(void *unit);
+
+/* ---- running hours ----------------------------------------------------- */
+
+/* What the clock on the wall says of a project's hours. */
+typedef struct ClockFacts {
+	bool warm;
+	int64_t warm_change_ms; /* until that changes, 0 if it does not */
+	int64_t wake_in_ms;     /* -1 if it is not to be woken */
+} ClockFacts;
+
+static int64_t ms_until(int64_t at, int64_t now)
 {
-	const Controller *c = u->controller;
-	ProjectSettings project = fleet_settings(&c->fleet, u->compute.project_id);
-
-	if (project.idle_timeout_ms >= 0)
-		return project.idle_timeout_ms;
-	return conf_ms(c->conf->control.idle_timeout);
+	return at == HOURS_NEVER ? -1 : (at - now) * 1000;
 }
 
-static SuspendPolicy policy_of(const Unit *u)
+static ClockFacts clock_facts(const ProjectSettings *p)
 {
-	return (SuspendPolicy){
-		.idle_timeout_ms = timeout_of(u),
-		.check_ms = conf_ms(u->controller->conf->control.check_interval),
-		.replication_keeps_awake = true,
+	ZoneClock warm[SETTINGS_HOURS], wake[SETTINGS_TIMES];
+	int64_t now = wall_us() / 1000000, change;
+
+	for (int i = 0; i < p->n_keep_warm; i++)
+		clock_zone(p->keep_warm[i].zone, now, &warm[i]);
+	for (int i = 0; i < p->n_wake_at; i++)
+		clock_zone(p->wake_at[i].zone, now, &wake[i]);
+	change = hours_change(p->keep_warm, p->n_keep_warm, warm, now);
+	return (ClockFacts){
+		.warm = hours_have(p->keep_warm, p->n_keep_warm, warm, now),
+		.warm_change_ms = change == HOURS_NEVER ? 0 : ms_until(change, now),
+		.wake_in_ms = ms_until(wake_at_next(p->wake_at, p->n_wake_at, wake, now), now),
 	};
 }
 
-static SuspendFacts facts_of(const Unit *u)
+/* ---- facts and policy -------------------------------------------------- */
+
+static ProjectSettings settings_of(const Unit *u)
+{
+	return fleet_settings(&u->controller->fleet, u->compute.project_id);
+}
+
+static SuspendPolicy policy_of(const Unit *u, const ProjectSettings *p)
+{
+	const Config *conf = u->controller->conf;
+
+	if (u->chill_asked)
+		return (SuspendPolicy){.freeze_after_ms = 1, .check_ms = 1000};
+	return (SuspendPolicy){
+		.freeze_after_ms = p->freeze_after_ms >= 0 ? p->freeze_after_ms
+							   : conf_ms(conf->process.freeze_after),
+		.idle_timeout_ms = p->idle_timeout_ms >= 0 ? p->idle_timeout_ms
+							   : conf_ms(conf->control.idle_timeout),
+		.check_ms = conf_ms(conf->control.check_interval),
+		.idle_clients_keep_awake = p->idle_clients_keep_awake,
+		.listeners_keep_awake = p->listeners_keep_awake,
+		.replication_keeps_awake = p->replication_keeps_awake,
+	};
+}
+
+static SuspendFacts facts_of(const Unit *u, const ProjectSettings *p)
 {
 	int64_t now_ms = clock_ms();
+	ClockFacts clock = clock_facts(p);
+	ActivitySum sum = activity_sum(&u->activity, now_ms);
 
 	return (SuspendFacts){
 		.now_ms = now_ms,
-		.used_ms = u->activity.last_ms,
-		.since_ms = u->activity.last_ms,
-		.at_work = activity_at_work(&u->activity, now_ms),
-		.wake_in_ms = -1,
+		.used_ms = u->chill_asked ? 0 : u->activity.last_ms,
+		.since_ms = u->chill_asked ? 0 : u->since_ms,
+		.frozen = u->compute.state == COMPUTE_FROZEN,
+		.can_freeze = u->controller->driver->can.freeze && !u->cannot_freeze,
+		.proxies_hear = fleet_proxies_hear(u),
+		.sessions = sum.sessions,
+		.at_work = sum.at_work,
+		.listening = sum.listening,
+		.warm = clock.warm,
+		.warm_change_ms = clock.warm_change_ms,
+		.wake_in_ms = clock.wake_in_ms,
 		.server.idle_ms = -1,
 	};
 }
 
-/* What proxies and clients did while the server was asked counts, too. */
-static void on_answer(void *arg, const ServerFacts *server, const char *error)
-{
-	Unit *u = arg;
-	SuspendFacts facts = facts_of(u);
-	SuspendPolicy policy = policy_of(u);
-	SuspendDecision d;
+/* ---- carrying out ------------------------------------------------------ */
 
-	idle_stop(u);
-	if (error) {
-		log_warning("could not ask a server, so it stays awake: compute=%s error=\"%s\"",
-			    u->compute.id, error);
+/* Of what would have been done, in a project that only wants to know. */
+static void note_dry_run(Unit *u, const SuspendDecision *d)
+{
+	char reason[REASON_SIZE];
+
+	if (u->would_since_ms > 0)
 		return;
-	}
-	facts.server = *server;
-	if (server->idle_ms >= 0)
-		activity_note(&u->activity, facts.now_ms - server->idle_ms);
-	d = suspend_decide(&facts, &policy);
-	if (d.verdict == SUSPEND_STOP)
-		reconcile_suspend(u, true, d.reason);
+	u->would_since_ms = clock_ms();
+	snprintf(reason, sizeof(reason), "dry run: it would have been %s now, since %s",
+		 d->verdict == SUSPEND_FREEZE ? "frozen" : "suspended", d->reason);
+	reconcile_note(u, reason);
+}
+
+static void act(Unit *u, const ProjectSettings *p, const SuspendDecision *d)
+{
+	if (u->chill_asked)
+		reconcile_freeze(u, "asked for");
+	else if (p->dry_run)
+		note_dry_run(u, d);
+	else if (d->verdict == SUSPEND_FREEZE)
+		reconcile_freeze(u, d->reason);
 	else
-		log_debug("a compute stays awake: compute=%s reason=\"%s\"", u->compute.id,
-			  d.reason);
+		reconcile_suspend(u, true, d->reason);
 }
 
-static void check(Unit *u)
+static void look_in(Unit *u, int64_t ms)
 {
-	SuspendFacts facts = facts_of(u);
-	SuspendPolicy policy = policy_of(u);
-	ProjectSettings project = fleet_settings(&u->controller->fleet, u->compute.project_id);
-
-	if (!unit_is_serving(u) || u->idle_probe || u->unwanted)
-		return;
-	if (suspend_decide(&facts, &policy).verdict != SUSPEND_ASK)
-		return;
-	u->idle_probe = probe_new(u->controller->loop, &u->compute, on_answer, u);
-	probe_ask(u->idle_probe, &project.exempt);
+	timer_arm(&u->look, ms > 0 ? ms : 1);
 }
 
-void idle_check_all(void *controller)
-{
-	Controller *c = controller;
-
-	for (Unit *u = c->fleet.units; u; u = u->hh.next)
-		check(u);
-	timer_arm(&c->check, conf_ms(c->conf->control.check_interval));
-}
-
-void idle_stop(Unit *u)
+static void stop_asking(Unit *u)
 {
 	if (u->idle_probe)
 		probe_free(u->idle_probe);
 	u->idle_probe = NULL;
+}
+
+/* Somebody asked for it to be frozen, and something speaks against it. */
+static void refuse_to_chill(Unit *u, const char *reason)
+{
+	if (!u->chill_asked)
+		return;
+	u->chill_asked = false;
+	text_copy(u->reason, sizeof(u->reason), reason);
+	look_in(u, 0);
+	wait_check(u);
+}
+
+/* ---- asking the server ------------------------------------------------- */
+
+static int64_t check_ms(const Unit *u)
+{
+	return conf_ms(u->controller->conf->control.check_interval);
+}
+
+static void ask(Unit *u)
+{
+	ProjectSettings p = settings_of(u);
+
+	probe_ask(u->idle_probe, &p.exempt);
+}
+
+/* Also if it could not be done: then there is only more to recover from, should the power go. */
+static void on_checkpointed(void *arg)
+{
+	Unit *u = arg;
+
+	u->checkpointed_ms = clock_ms();
+	ask(u);
+}
+
+/* It has been written to since the last one. */
+static bool wants_checkpoint(const Unit *u, const ProjectSettings *p)
+{
+	if (u->chill_asked)
+		return u->checkpointed_ms < u->chill_asked_ms;
+	return !p->dry_run && u->checkpointed_ms < u->activity.last_ms;
+}
+
+static void on_answer(void *arg, const ServerFacts *server, const char *error)
+{
+	Unit *u = arg;
+	ProjectSettings p = settings_of(u);
+	SuspendPolicy policy = policy_of(u, &p);
+	SuspendFacts facts = facts_of(u, &p);
+	SuspendDecision d;
+
+	if (error) {
+		log_warning("could not ask a server, so it stays awake: compute=%s error=\"%s\"",
+			    u->compute.id, error);
+		stop_asking(u);
+		refuse_to_chill(u, error);
+		look_in(u, check_ms(u));
+		return;
+	}
+	facts.server = *server;
+	if (u->chill_asked)
+		facts.server.idle_ms = -1;
+	else if (server->idle_ms >= 0)
+		activity_note(&u->activity, facts.now_ms - server->idle_ms);
+	d = suspend_decide(&facts, &policy);
+	if (d.verdict == SUSPEND_FREEZE && wants_checkpoint(u, &p)) {
+		probe_checkpoint(u->idle_probe, on_checkpointed);
+		return;
+	}
+	stop_asking(u);
+	if (d.verdict == SUSPEND_KEEP)
+		refuse_to_chill(u, d.reason);
+	log_debug("a compute was looked at: compute=%s reason=\"%s\"", u->compute.id, d.reason);
+	look_in(u, d.verdict == SUSPEND_KEEP && d.again_ms > 0 ? d.again_ms : check_ms(u));
+	if (d.verdict != SUSPEND_KEEP)
+		act(u, &p, &d);
+}
+
+/* ---- looking ----------------------------------------------------------- */
+
+static void end_dry_run(Unit *u)
+{
+	char reason[REASON_SIZE];
+	long long saved_s = (long long)(clock_ms() - u->would_since_ms) / 1000;
+
+	if (u->would_since_ms == 0)
+		return;
+	u->would_since_ms = 0;
+	snprintf(reason, sizeof(reason),
+		 "dry run: it would have been woken now; that would have saved %lld s, "
+		 "%lld compute-seconds",
+		 saved_s, saved_s * u->compute.size / 1000);
+	reconcile_note(u, reason);
+}
+
+static void look_at_running(Unit *u)
+{
+	ProjectSettings p = settings_of(u);
+	SuspendPolicy policy = policy_of(u, &p);
+	SuspendFacts facts = facts_of(u, &p);
+	SuspendDecision d = suspend_decide(&facts, &policy);
+
+	if (d.verdict == SUSPEND_KEEP) {
+		refuse_to_chill(u, d.reason);
+		if (facts.used_ms > u->would_since_ms)
+			end_dry_run(u);
+		if (d.again_ms > 0)
+			look_in(u, d.again_ms);
+	} else if (d.verdict == SUSPEND_ASK) {
+		u->idle_probe = probe_new(u->controller->loop, &u->compute, on_answer, u);
+		ask(u);
+	} else {
+		look_in(u, check_ms(u));
+		act(u, &p, &d);
+	}
+}
+
+/* A time to wake has come, or running hours have begun, since the last look. */
+static bool clock_wakes(Unit *u, const ClockFacts *now, char reason[REASON_SIZE])
+{
+	bool hours_began = now->warm && u->was_cold;
+	bool time_came = u->wake_due_ms > 0 && clock_ms() >= u->wake_due_ms;
+
+	u->was_cold = !now->warm;
+	u->wake_due_ms = now->wake_in_ms >= 0 ? clock_ms() + now->wake_in_ms : 0;
+	snprintf(reason, REASON_SIZE, "%s",
+		 hours_began ? "its running hours have begun" : "it was to be awake at this time");
+	return hours_began || time_came;
+}
+
+static void look_at_clock(Unit *u)
+{
+	ProjectSettings p = settings_of(u);
+	ClockFacts now = clock_facts(&p);
+	char reason[REASON_SIZE];
+	int64_t next = CLOCK_LOOK_MS;
+
+	if (p.n_keep_warm == 0 && p.n_wake_at == 0)
+		return;
+	if (clock_wakes(u, &now, reason))
+		reconcile_resume(u, reason);
+	if (now.wake_in_ms >= 0 && now.wake_in_ms < next)
+		next = now.wake_in_ms;
+	if (now.warm_change_ms > 0 && now.warm_change_ms < next)
+		next = now.warm_change_ms;
+	if (!unit_is_serving(u) && !timer_is_armed(&u->look))
+		look_in(u, next);
+}
+
+static void look(void *unit)
+{
+	Unit *u = unit;
+
+	if (u->idle_probe || u->unwanted || u->unneeded || u->doomed)
+		return;
+	if (unit_is_up(u))
+		look_at_running(u);
+	look_at_clock(u);
+}
+
+void idle_init(Unit *u)
+{
+	timer_init(&u->look, u->controller->loop, look, u);
+}
+
+void idle_look_soon(Unit *u)
+{
+	if (!u->idle_probe)
+		look_in(u, 0);
+}
+
+void idle_look_at_all(Controller *c)
+{
+	for (Unit *u = c->fleet.units; u; u = u->hh.next)
+		idle_look_soon(u);
+}
+
+void idle_chill(Unit *u)
+{
+	u->chill_asked = true;
+	u->chill_asked_ms = clock_ms();
+	idle_look_soon(u);
+}
+
+void idle_stop(Unit *u)
+{
+	u->chill_asked = false;
+
+	stop_asking(u);
+	timer_stop(&u->look);
 }

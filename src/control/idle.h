@@ -1,16 +1,27 @@
 /*
- * The suspend scheduler: looks at every active compute from time to time and
- * asks for those that nobody uses to be suspended.
+ * The suspend scheduler: finds out when a compute is to be frozen, stopped, or woken
+ * by the clock, and says so to the reconciler.
+ *
+ * Each compute has one timer, armed for the moment at which something may be due;
+ * what suspend_decide() and hours.h say of that moment is pure.  Before a server is
+ * frozen or stopped it is asked itself, and before it is frozen it has its buffers
+ * written, so that little is lost if the power goes.
  */
 #ifndef CONTROL_IDLE_H
 #define CONTROL_IDLE_H
 
 #include "fleet.h"
 
-/* Looks now, and again each check_interval. */
-void idle_check_all(void *controller);
+void idle_init(Unit *u);
 
-/* Stops asking the unit's server. */
+/* Looks at it soon: its state, its settings or its use have changed. */
+void idle_look_soon(Unit *u);
+void idle_look_at_all(Controller *c);
+
+/* Freezes it as soon as that is safe; if it is not now, u->reason says why. */
+void idle_chill(Unit *u);
+
+/* Stops looking, and asking its server. */
 void idle_stop(Unit *u);
 
 #endif

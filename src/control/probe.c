@@ -7,12 +7,14 @@
 #include "base/text.h"
 #include "sys/pgconn.h"
 
-#define TIMEOUT_MS 5000
+#define CHECKPOINT_MS 120000
+#define TIMEOUT_MS    5000
 
 struct Probe {
 	Loop *loop;
 	PgConn *conn;
 	ProbeAnswer on_answer;
+	void (*on_done)(void *arg); /* of the checkpoint that is under way, or NULL */
 	void *arg;
 };
 
@@ -86,6 +88,13 @@ static void on_rows(void *arg, const PgRows *rows, const char *error)
 {
 	Probe *p = arg;
 	ServerFacts facts = {.idle_ms = -1};
+	void (*on_done)(void *) = p->on_done;
+
+	p->on_done = NULL;
+	if (on_done) {
+		on_done(p->arg);
+		return;
+	}
 
 	if (!error && pg_rows_count(rows) == 1)
 		facts = facts_of(rows);
@@ -126,6 +135,12 @@ void probe_ask(Probe *p, const Exempt *exempt)
 
 	pgconn_ask_with(p->conn, question, names, TIMEOUT_MS);
 	free(names);
+}
+
+void probe_checkpoint(Probe *p, void (*on_done)(void *arg))
+{
+	p->on_done = on_done;
+	pgconn_ask(p->conn, "CHECKPOINT", CHECKPOINT_MS);
 }
 
 void probe_free(Probe *p)

@@ -22,6 +22,9 @@ Probe *probe_new(Loop *loop, const Compute *compute, ProbeAnswer on_answer, void
  */
 void probe_ask(Probe *p, const Exempt *exempt);
 
+/* Has the server write its buffers; on_done() is called also if it could not. */
+void probe_checkpoint(Probe *p, void (*on_done)(void *arg));
+
 /* Silence from here on; allowed from within on_answer(). */
 void probe_free(Probe *p);
 

@@ -42,6 +42,8 @@ static void forget_wishes(Unit *u, ComputeState to)
 	if (to != COMPUTE_SUSPENDING)
 		drain_stop(u);
 	idle_stop(u);
+	idle_look_soon(u);
+	u->since_ms = clock_ms();
 }
 
 void reconcile_changed(Unit *u, const Compute *now)
@@ -194,6 +196,7 @@ static void on_observed(void *arg, const Sight *sight, const char *failure)
 	}
 	u->observed = true;
 	u->runs = !sight->frozen;
+	idle_look_soon(u);
 	wait_check(u);
 	reconcile(u);
 }
@@ -425,6 +428,20 @@ void reconcile_doom(Unit *u, const char *reason)
 	reconcile(u);
 }
 
+static void on_noted(void *arg, const StoreRows *rows, const Fault *why)
+{
+	(void)arg, (void)rows;
+	if (why)
+		log_warning("could not write an operation: error=\"%s\"", why->detail);
+}
+
+void reconcile_note(Unit *u, const char *reason)
+{
+	log_info("%s: compute=%s", reason, u->compute.id);
+	store_compute_note(u->controller->store, u->compute.id, u->compute.state, reason,
+			   (StoreCall){on_noted, NULL});
+}
+
 /* ---- being there ------------------------------------------------------- */
 
 void reconcile_attach(Unit *u)
@@ -435,6 +452,7 @@ void reconcile_attach(Unit *u)
 		c->driver->ops->attach(c->driver, u->compute.id, u->compute.engine, on_ended, u);
 	timer_init(&u->retry, c->loop, on_retry, u);
 	drain_init(u);
+	idle_init(u);
 }
 
 void reconcile_detach(Unit *u)

@@ -23,6 +23,9 @@ void reconcile_suspend(Unit *u, bool drain, const char *reason);
 void reconcile_freeze(Unit *u, const char *reason);
 void reconcile_doom(Unit *u, const char *reason);
 
+/* Nothing changes, but its operations say why. */
+void reconcile_note(Unit *u, const char *reason);
+
 /* The record as the store now has it. */
 void reconcile_changed(Unit *u, const Compute *now);
 

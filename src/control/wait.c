@@ -6,6 +6,18 @@
 #include "controller.h"
 #include "reconcile.h"
 
+/* Either it stands still, or nobody tries to make it any more. */
+static bool is_chilled(const Unit *u, bool going, WaitEnd *end)
+{
+	bool trying = u->chill_asked || u->unneeded || u->compute.state == COMPUTE_FROZEN;
+
+	if (going)
+		*end = WAIT_NO_COMPUTE;
+	else if (!trying)
+		*end = WAIT_FAILED;
+	return going || !trying || (u->compute.state == COMPUTE_FROZEN && !u->runs);
+}
+
 /* What the state now reached means to one who waits; false: he goes on waiting. */
 static bool is_over(const Unit *u, WaitFor what, WaitEnd *end)
 {
@@ -22,6 +34,8 @@ static bool is_over(const Unit *u, WaitFor what, WaitEnd *end)
 		if (going)
 			*end = WAIT_NO_COMPUTE;
 		return state == COMPUTE_SUSPENDED || state == COMPUTE_FAILED || going;
+	case WAIT_FROZEN:
+		return is_chilled(u, going, end);
 	case WAIT_GONE:
 		return state == COMPUTE_GONE;
 	}

@@ -13,6 +13,7 @@
 typedef enum WaitFor {
 	WAIT_ACTIVE,  /* makes the compute wanted, too */
 	WAIT_RESTING, /* suspended or failed */
+	WAIT_FROZEN,  /* or not, with the reason in unit->reason */
 	WAIT_GONE,
 } WaitFor;
 

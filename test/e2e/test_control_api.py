@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from harness import procs
-from test_control_plane import Control, assert_problem
+from harness.control import Control, assert_problem
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 
 from harness import procs
 from harness.proxy import Proxy, ctl_program, program
-from test_control_plane import Control
+from harness.control import Control
 
 
 class UnixConnection(http.client.HTTPConnection):

@@ -6,7 +6,7 @@ import re
 import pytest
 from jsonschema import Draft202012Validator, RefResolver
 
-from test_control_plane import Control
+from harness.control import Control
 
 METHODS = {"get", "put", "post", "patch", "delete"}
 

@@ -365,11 +365,11 @@ TEST(reports_of_several_proxies_add_up)
 
 	activity_report(&a, &one, 1000);
 	activity_report(&a, &two, 1000);
-	assert_int_equal(activity_at_work(&a, 1000), 3);
-	assert_int_equal(activity_sessions(&a, 1000), 8);
+	assert_int_equal(activity_sum(&a, 1000).at_work, 3);
+	assert_int_equal(activity_sum(&a, 1000).sessions, 8);
 	one = report("one", 5, 0, 10);
 	activity_report(&a, &one, 2000);
-	assert_int_equal(activity_at_work(&a, 2000), 1);
+	assert_int_equal(activity_sum(&a, 2000).at_work, 1);
 }
 
 TEST(a_proxy_that_died_keeps_nothing_awake)
@@ -378,8 +378,8 @@ TEST(a_proxy_that_died_keeps_nothing_awake)
 	Report r = report("one", 5, 2, 0);
 
 	activity_report(&a, &r, 1000);
-	assert_int_equal(activity_at_work(&a, 1000 + ACTIVITY_BELIEF_MS - 1), 2);
-	assert_int_equal(activity_at_work(&a, 1000 + ACTIVITY_BELIEF_MS), 0);
+	assert_int_equal(activity_sum(&a, 1000 + ACTIVITY_BELIEF_MS - 1).at_work, 2);
+	assert_int_equal(activity_sum(&a, 1000 + ACTIVITY_BELIEF_MS).at_work, 0);
 }
 
 TEST(the_last_use_never_goes_back)
@@ -409,7 +409,7 @@ TEST(the_oldest_report_makes_room_for_a_new_proxy)
 		r = report(name, 1, 1, 0);
 		activity_report(&a, &r, 1000 + i);
 	}
-	assert_int_equal(activity_at_work(&a, 2000), ACTIVITY_PROXIES);
+	assert_int_equal(activity_sum(&a, 2000).at_work, ACTIVITY_PROXIES);
 }
 
 /* ---- who is on it when it is to stop ------------------------------------ */
@@ -419,7 +419,7 @@ static bool may_end(Guest guest, int64_t age_ms, int64_t waited_ms)
 	Crowd c = {.known = true};
 
 	crowd_add(&c, guest, age_ms);
-	return crowd_may_be_ended(&c, waited_ms);
+	return crowd_may_be_ended(&c, waited_ms, 0);
 }
 
 TEST(who_was_let_in_is_served_before_the_end)
@@ -435,7 +435,7 @@ TEST(somebody_who_was_not_seen_may_be_there)
 {
 	Crowd c = {.known = false};
 
-	assert_false(crowd_may_be_ended(&c, 0));
+	assert_false(crowd_may_be_ended(&c, 0, 0));
 }
 
 TEST(patience_ends)
@@ -444,7 +444,7 @@ TEST(patience_ends)
 
 	assert_false(may_end(GUEST_WORKING, 0, 29999));
 	assert_true(may_end(GUEST_WORKING, 0, 30000));
-	assert_true(crowd_may_be_ended(&c, 30000));
+	assert_true(crowd_may_be_ended(&c, 30000, 0));
 }
 
 int main(void)

@@ -21,7 +21,7 @@ typedef struct Call {
 	char id[ID_SIZE];  /* the one in the path, "" if there is none */
 	char password[64]; /* what compute creation shows once */
 	int64_t since_ms;
-	bool flag; /* the handler's own */
+	const char *depth; /* from where a wake began, if not from a server that runs */
 } Call;
 
 /* Judges a request before its body is read: false if it was refused. */

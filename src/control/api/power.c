@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../idle.h"
 #include "../reconcile.h"
 #include "../wait.h"
 #include "api.h"
@@ -18,7 +19,7 @@
 static void answer_woken(Call *call, Unit *u)
 {
 	const Compute *c = &u->compute;
-	const char *how = call->flag ? "cold" : "warm";
+	const char *how = call->depth ? call->depth : "warm";
 	json_t *aux = json_pack("{s:s, s:s, s:s, s:s, s:s}", "endpoint_id", c->id, "project_id",
 				c->project_id, "branch_id", c->project_id, "compute_id", c->id,
 				"cold_start_info", how);
@@ -68,11 +69,11 @@ void api_wake(Call *call)
 	u = call_endpoint(call);
 	if (!u)
 		return;
-	if (unit_is_serving(u) && !u->unwanted) {
+	if (unit_is_serving(u) && !u->unwanted && !u->unneeded) {
 		answer_woken(call, u);
 		return;
 	}
-	call->flag = true;
+	call->depth = u->compute.state == COMPUTE_FROZEN || unit_is_serving(u) ? "frozen" : "cold";
 	wait_begin(u, WAIT_ACTIVE, seconds * 1000, call->request, on_awake, call_free, call);
 }
 
@@ -104,16 +105,64 @@ static void on_suspended(void *arg, Unit *u, WaitEnd end)
 		    json_of_compute(&u->compute, &call->c->fleet));
 }
 
-static bool read_mode(const Call *call, bool *drain, Fault *why)
-{
-	const char *mode = request_query(call->request, "mode");
+typedef enum Mode { MODE_DRAIN, MODE_IMMEDIATE, MODE_FREEZE } Mode;
 
-	*drain = !mode;
-	if (mode && strcmp(mode, "immediate") != 0)
-		return fault_set(why, FAULT_BAD_VALUE,
-				 "mode must be immediate, as freezing is not there yet");
+static bool read_mode(const Call *call, Mode *mode, Fault *why)
+{
+	const char *word = request_query(call->request, "mode");
+
+	*mode = MODE_DRAIN;
+	if (!word)
+		return true;
+	if (strcmp(word, "immediate") == 0)
+		*mode = MODE_IMMEDIATE;
+	else if (strcmp(word, "freeze") == 0)
+		*mode = MODE_FREEZE;
+	else
+		return fault_set(why, FAULT_BAD_VALUE, "mode must be immediate or freeze");
 	return true;
 }
+
+/* ---- freeze ------------------------------------------------------------ */
+
+static void on_frozen(void *arg, Unit *u, WaitEnd end)
+{
+	Call *call = arg;
+	Fault why;
+
+	if (end == WAIT_REACHED || end == WAIT_TIMEOUT) {
+		call_answer(call, end == WAIT_TIMEOUT ? 202 : 200,
+			    json_of_compute(&u->compute, &call->c->fleet));
+		return;
+	}
+	if (end == WAIT_NO_COMPUTE)
+		fault_set(&why, FAULT_NOT_FOUND, "compute \"%s\" is being deleted", u->compute.id);
+	else
+		fault_set(&why, FAULT_BUSY, "it cannot be frozen now: %.200s", u->reason);
+	call_refuse(call, &why, NULL);
+}
+
+static void freeze(Call *call, Unit *u)
+{
+	Fault why;
+
+	if (!call->c->driver->can.freeze) {
+		fault_set(&why, FAULT_BAD_VALUE, "computes cannot be frozen here");
+		call_refuse(call, &why, NULL);
+		return;
+	}
+	if (u->compute.state != COMPUTE_ACTIVE && u->compute.state != COMPUTE_FROZEN) {
+		fault_set(&why, FAULT_BUSY, "compute \"%s\" is %s", u->compute.id,
+			  compute_state_word(u->compute.state));
+		call_refuse(call, &why, NULL);
+		return;
+	}
+	if (u->compute.state == COMPUTE_ACTIVE)
+		idle_chill(u);
+	wait_begin(u, WAIT_FROZEN, SUSPEND_MS, call->request, on_frozen, call_free, call);
+}
+
+/* ---- suspend ----------------------------------------------------------- */
 
 static bool can_be_suspended(const Unit *u, Fault *why)
 {
@@ -128,19 +177,23 @@ static bool can_be_suspended(const Unit *u, Fault *why)
 void api_compute_suspend(Call *call)
 {
 	Unit *u = call_unit(call);
-	bool drain;
+	Mode mode;
 	Fault why;
 
 	if (!u)
 		return;
-	if (!read_mode(call, &drain, &why) || !can_be_suspended(u, &why)) {
+	if (!read_mode(call, &mode, &why) || !can_be_suspended(u, &why)) {
 		call_refuse(call, &why, NULL);
+		return;
+	}
+	if (mode == MODE_FREEZE) {
+		freeze(call, u);
 		return;
 	}
 	if (u->compute.state == COMPUTE_SUSPENDED || u->compute.state == COMPUTE_FAILED) {
 		call_answer(call, 200, json_of_compute(&u->compute, &call->c->fleet));
 		return;
 	}
-	reconcile_suspend(u, drain, "asked for");
+	reconcile_suspend(u, mode == MODE_DRAIN, "asked for");
 	wait_begin(u, WAIT_RESTING, SUSPEND_MS, call->request, on_suspended, call_free, call);
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../idle.h"
 #include "../names.h"
 #include "../reconcile.h"
 #include "../wait.h"
@@ -80,6 +81,15 @@ void api_project_list(Call *call)
 
 /* ---- change ------------------------------------------------------------ */
 
+static void on_changed(void *arg, const StoreRows *rows, const Fault *why)
+{
+	Call *call = arg;
+	Controller *c = call->c;
+
+	answer_project(call, 200, rows, why);
+	idle_look_at_all(c);
+}
+
 static void on_found_for_change(void *arg, const StoreRows *rows, const Fault *why)
 {
 	Call *call = arg;
@@ -97,7 +107,7 @@ static void on_found_for_change(void *arg, const StoreRows *rows, const Fault *w
 		call_refuse(call, &bad, NULL);
 		return;
 	}
-	store_project_configure(call->c->store, &p, (StoreCall){on_shown, call});
+	store_project_configure(call->c->store, &p, (StoreCall){on_changed, call});
 }
 
 void api_project_change(Call *call)

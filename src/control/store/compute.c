@@ -210,3 +210,12 @@ void store_compute_resize(Store *s, const Resize *r, StoreCall call)
 	say_compute_get(d, r->compute_id);
 	deed_do(d);
 }
+
+void store_compute_note(Store *s, const char *id, ComputeState state, const char *reason,
+			StoreCall call)
+{
+	Deed *d = deed_new(s, DEED_WRITE, call);
+
+	say_operation(d, id, state, reason);
+	deed_do(d);
+}

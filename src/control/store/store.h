@@ -148,6 +148,10 @@ void store_compute_configure(Store *s, const Compute *c, StoreCall call);
 void store_compute_move(Store *s, const Move *move, StoreCall call);
 void store_compute_resize(Store *s, const Resize *r, StoreCall call);
 
+/* An operation that changes nothing, in that state. */
+void store_compute_note(Store *s, const char *id, ComputeState state, const char *reason,
+			StoreCall call);
+
 void store_heartbeat(Store *s, const Heartbeat *beats, int n, StoreCall call);
 
 /* Newest first. */
