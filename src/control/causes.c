@@ -96,7 +96,9 @@ const Cause *cause_last(const CauseReport *reports, int n)
 {
 	const CauseReport *last = NULL;
 
-	for (const CauseReport *r = reports; r < reports + n; r++) {
+	for (int i = 0; i < n; i++) {
+		const CauseReport *r = &reports[i];
+
 		if (r->at_work > 0)
 			return &r->cause;
 		if (r->idle_ms >= 0 && (!last || r->idle_ms < last->idle_ms))

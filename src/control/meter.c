@@ -69,11 +69,11 @@ void meter_fold(Usage *sum, const Interval *intervals, int n, const char *comput
 /* ---- storage ----------------------------------------------------------- */
 
 /* When the next sample of the same compute begins to hold, in seconds. */
-static int64_t holds_until(const StorageSample *s, const StorageSample *end)
+static int64_t holds_until(const StorageSample *samples, int n, int i)
 {
-	for (const StorageSample *next = s + 1; next < end; next++) {
-		if (strcmp(next->compute_id, s->compute_id) == 0)
-			return next->at / SECOND;
+	for (int next = i + 1; next < n; next++) {
+		if (strcmp(samples[next].compute_id, samples[i].compute_id) == 0)
+			return samples[next].at / SECOND;
 	}
 	return INT64_MAX;
 }
@@ -83,14 +83,14 @@ int64_t meter_storage(const StorageSample *samples, int n, const char *compute_i
 {
 	int64_t sum = 0;
 
-	for (const StorageSample *s = samples; s < samples + n; s++) {
+	for (int i = 0; i < n; i++) {
 		int64_t seconds;
 
-		if (!is_of(compute_id, s->compute_id))
+		if (!is_of(compute_id, samples[i].compute_id))
 			continue;
-		seconds = overlap(s->at / SECOND, holds_until(s, samples + n), from / SECOND,
+		seconds = overlap(samples[i].at / SECOND, holds_until(samples, n, i), from / SECOND,
 				  to / SECOND);
-		add(&sum, times(s->bytes, seconds));
+		add(&sum, times(samples[i].bytes, seconds));
 	}
 	return sum;
 }
