@@ -1,7 +1,7 @@
 /* Who kept a compute awake. */
 #include "unit.h"
 
-#include "src/control/causes.h"
+#include "src/control/awake.h"
 
 #define SECOND INT64_C(1000000)
 #define HOUR   (3600 * SECOND)
@@ -21,10 +21,10 @@ static Cause client(const char *application)
 	return cause(CAUSE_CLIENT, "app", application, "192.0.2.0/24");
 }
 
-static int64_t time_of(const Causes *c, const Cause *whose)
+static int64_t time_of(const AwakeHour *c, const Cause *whose)
 {
 	for (int i = 0; i < c->n; i++) {
-		if (cause_is(&c->at[i].cause, whose))
+		if (awake_same(&c->at[i].cause, whose))
 			return c->at[i].us;
 	}
 	return 0;
@@ -33,19 +33,19 @@ static int64_t time_of(const Causes *c, const Cause *whose)
 TEST(time_belongs_to_who_used_it_last)
 {
 	const Cause web = client("web"), cron = client("cron");
-	CauseClock clock = {0};
-	Causes hour = {0};
+	AwakeClock clock = {0};
+	AwakeHour hour = {0};
 
-	cause_pass(&clock, &hour, 5 * SECOND); /* not active: nobody's time */
-	cause_begin(&clock, &web, 10 * SECOND);
-	cause_turn(&clock, &hour, &cron, 13 * SECOND);
-	cause_pass(&clock, &hour, 20 * SECOND);
-	cause_turn(&clock, &hour, &web, 30 * SECOND);
-	cause_end(&clock, &hour, 60 * SECOND);
-	cause_pass(&clock, &hour, 90 * SECOND); /* asleep */
+	awake_pass(&clock, &hour, 5 * SECOND); /* not active: nobody's time */
+	awake_begin(&clock, &web, 10 * SECOND);
+	awake_turn(&clock, &hour, &cron, 13 * SECOND);
+	awake_pass(&clock, &hour, 20 * SECOND);
+	awake_turn(&clock, &hour, &web, 30 * SECOND);
+	awake_end(&clock, &hour, 60 * SECOND);
+	awake_pass(&clock, &hour, 90 * SECOND); /* asleep */
 	assert_int_equal(time_of(&hour, &web), 33 * SECOND);
 	assert_int_equal(time_of(&hour, &cron), 17 * SECOND);
-	assert_int_equal(causes_sum(&hour), 50 * SECOND);
+	assert_int_equal(awake_sum(&hour), 50 * SECOND);
 }
 
 TEST(causes_differ_in_any_of_their_marks)
@@ -60,46 +60,69 @@ TEST(causes_differ_in_any_of_their_marks)
 
 	for (size_t i = 0; i < N_OF(all); i++) {
 		for (size_t k = 0; k < N_OF(all); k++)
-			assert_int_equal(cause_is(&all[i], &all[k]), i == k);
+			assert_int_equal(awake_same(&all[i], &all[k]), i == k);
 	}
 }
 
 TEST(there_is_room_for_so_many_and_the_rest_is_one_sum)
 {
-	Causes hour = {0};
+	AwakeHour hour = {0};
 	char name[16];
 
-	for (int i = 0; i < CAUSES_MOST + 10; i++) {
+	for (int i = 0; i < AWAKE_MOST + 10; i++) {
 		Cause c;
 
 		snprintf(name, sizeof(name), "client %d", i);
 		c = client(name);
-		causes_add(&hour, &c, SECOND);
-		causes_add(&hour, &c, SECOND);
+		awake_add(&hour, &c, SECOND);
+		awake_add(&hour, &c, SECOND);
 	}
-	assert_int_equal(hour.n, CAUSES_MOST);
+	assert_int_equal(hour.n, AWAKE_MOST);
 	assert_int_equal(hour.other_us, 20 * SECOND);
-	assert_int_equal(causes_sum(&hour), 2 * (CAUSES_MOST + 10) * SECOND);
+	assert_int_equal(awake_sum(&hour), 2 * (AWAKE_MOST + 10) * SECOND);
+}
+
+TEST(rows_for_the_store_have_all_of_it)
+{
+	const Compute compute = {.id = "shop", .project_id = "p"};
+	AwakeCause rows[AWAKE_MOST + 1];
+	AwakeHour hour = {0};
+	Cause c = client("web");
+
+	awake_add(&hour, &c, 3 * SECOND);
+	assert_int_equal(awake_rows(&hour, &compute, HOUR, rows), 1);
+	assert_string_equal(rows[0].project_id, "p");
+	assert_string_equal(rows[0].compute_id, "shop");
+	assert_string_equal(rows[0].kind, "client");
+	assert_string_equal(rows[0].role, "app");
+	assert_string_equal(rows[0].application, "web");
+	assert_string_equal(rows[0].network, "192.0.2.0/24");
+	assert_int_equal(rows[0].hour, HOUR);
+	assert_int_equal(rows[0].active_us, 3 * SECOND);
+	hour.other_us = 5;
+	assert_int_equal(awake_rows(&hour, &compute, HOUR, rows), 2);
+	assert_string_equal(rows[1].kind, "other");
+	assert_int_equal(rows[1].active_us, 5);
 }
 
 TEST(a_clock_that_is_set_back_takes_nothing_away)
 {
 	const Cause web = client("web");
-	CauseClock clock = {0};
-	Causes hour = {0};
+	AwakeClock clock = {0};
+	AwakeHour hour = {0};
 
-	cause_begin(&clock, &web, HOUR);
-	cause_pass(&clock, &hour, HOUR + 5 * SECOND);
-	cause_pass(&clock, &hour, 10 * SECOND);
-	cause_pass(&clock, &hour, 12 * SECOND);
+	awake_begin(&clock, &web, HOUR);
+	awake_pass(&clock, &hour, HOUR + 5 * SECOND);
+	awake_pass(&clock, &hour, 10 * SECOND);
+	awake_pass(&clock, &hour, 12 * SECOND);
 	assert_int_equal(time_of(&hour, &web), 7 * SECOND);
 }
 
 /* A week of any clients: each hour has its causes, and all of them together are the active time. */
 TEST(the_times_of_all_causes_are_the_active_time)
 {
-	CauseClock clock = {0};
-	Causes hour = {0};
+	AwakeClock clock = {0};
+	AwakeHour hour = {0};
 	int64_t now = HOUR, active = 0, sum = 0, hour_end = 2 * HOUR;
 	uint32_t dice = 1;
 
@@ -112,47 +135,47 @@ TEST(the_times_of_all_causes_are_the_active_time)
 		dice = dice * 1664525 + 1013904223;
 		now += 1 + dice % (600 * SECOND);
 		while (now >= hour_end) {
-			cause_pass(&clock, &hour, hour_end);
-			assert_true(causes_sum(&hour) <= HOUR);
-			sum += causes_sum(&hour);
-			hour = (Causes){0};
+			awake_pass(&clock, &hour, hour_end);
+			assert_true(awake_sum(&hour) <= HOUR);
+			sum += awake_sum(&hour);
+			hour = (AwakeHour){0};
 			hour_end += HOUR;
 		}
 		active += awake ? now - before : 0;
 		snprintf(name, sizeof(name), "client %d", (int)(dice >> 8 & 63));
 		c = client(name);
 		if (awake && dice >> 16 & 1)
-			cause_end(&clock, &hour, now);
+			awake_end(&clock, &hour, now);
 		else if (awake)
-			cause_turn(&clock, &hour, &c, now);
+			awake_turn(&clock, &hour, &c, now);
 		else
-			cause_begin(&clock, &c, now);
+			awake_begin(&clock, &c, now);
 	}
 	assert_true(active > 0);
-	assert_true(sum + causes_sum(&hour) == active);
+	assert_true(sum + awake_sum(&hour) == active);
 }
 
 TEST(who_was_last_is_found_in_the_reports)
 {
-	CauseReport reports[] = {
+	AwakeReport reports[] = {
 		{client("never"), 0, -1},
 		{client("long ago"), 0, 60000},
 		{client("just now"), 0, 10},
 		{client("at work"), 1, 5000},
 	};
 
-	assert_null(cause_last(reports, 0));
-	assert_null(cause_last(reports, 1));
-	assert_string_equal(cause_last(reports, 2)->application, "long ago");
-	assert_string_equal(cause_last(reports, 3)->application, "just now");
-	assert_string_equal(cause_last(reports, 4)->application, "at work");
+	assert_null(awake_last(reports, 0));
+	assert_null(awake_last(reports, 1));
+	assert_string_equal(awake_last(reports, 2)->application, "long ago");
+	assert_string_equal(awake_last(reports, 3)->application, "just now");
+	assert_string_equal(awake_last(reports, 4)->application, "at work");
 }
 
 TEST(kinds_have_words_that_can_be_read_back)
 {
 	for (int kind = 0; kind < CAUSE_KINDS; kind++)
-		assert_int_equal(cause_of_word(cause_word((CauseKind)kind)), kind);
-	assert_int_equal(cause_of_word("weather"), CAUSE_KINDS);
+		assert_int_equal(awake_kind_of_word(awake_word((CauseKind)kind)), kind);
+	assert_int_equal(awake_kind_of_word("weather"), CAUSE_KINDS);
 }
 
 int main(void)
@@ -161,6 +184,7 @@ int main(void)
 		cmocka_unit_test(time_belongs_to_who_used_it_last),
 		cmocka_unit_test(causes_differ_in_any_of_their_marks),
 		cmocka_unit_test(there_is_room_for_so_many_and_the_rest_is_one_sum),
+		cmocka_unit_test(rows_for_the_store_have_all_of_it),
 		cmocka_unit_test(a_clock_that_is_set_back_takes_nothing_away),
 		cmocka_unit_test(the_times_of_all_causes_are_the_active_time),
 		cmocka_unit_test(who_was_last_is_found_in_the_reports),

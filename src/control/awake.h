@@ -5,87 +5,90 @@
  * somebody else is; so the causes' times add up to the active time exactly.  Only
  * so many are told apart; the time of all others is one sum.
  */
-#ifndef CONTROL_CAUSES_H
-#define CONTROL_CAUSES_H
+#ifndef CONTROL_AWAKE_H
+#define CONTROL_AWAKE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "record.h"
+
 typedef enum CauseKind {
 #define CAUSE(name, word) CAUSE_##name,
-#include "causes.def"
+#include "awake.def"
 #undef CAUSE
 	CAUSE_KINDS
 } CauseKind;
 
-#define CAUSE_NAME_SIZE    64
-#define CAUSE_NETWORK_SIZE 48 /* "2001:db8:1234:ff00::/56" */
-
 /* What does not apply is empty. */
 typedef struct Cause {
 	CauseKind kind;
-	char role[CAUSE_NAME_SIZE], application[CAUSE_NAME_SIZE];
-	char network[CAUSE_NETWORK_SIZE];
+	char role[ID_SIZE], application[ID_SIZE];
+	char network[ID_SIZE]; /* "192.0.2.0/24", "2001:db8::/56", "local", "other" */
 } Cause;
 
-#define CAUSES_MOST 32
+#define AWAKE_MOST 32
 
-typedef struct CauseTime {
+typedef struct AwakeTime {
 	Cause cause;
 	int64_t us;
-} CauseTime;
+} AwakeTime;
 
 /* All zero at first: an hour in which nothing was active yet. */
-typedef struct Causes {
+typedef struct AwakeHour {
 	int n;
-	CauseTime at[CAUSES_MOST];
+	AwakeTime at[AWAKE_MOST];
 	int64_t other_us; /* of those for whom there was no room */
-} Causes;
+} AwakeHour;
 
-const char *cause_word(CauseKind kind);    /* "client" */
-CauseKind cause_of_word(const char *word); /* CAUSE_KINDS if there is none */
+const char *awake_word(CauseKind kind);         /* "client" */
+CauseKind awake_kind_of_word(const char *word); /* CAUSE_KINDS if there is none */
 
-bool cause_is(const Cause *a, const Cause *b);
+bool awake_same(const Cause *a, const Cause *b);
 
 /* This much active time is due to that cause. */
-void causes_add(Causes *c, const Cause *cause, int64_t us);
+void awake_add(AwakeHour *c, const Cause *cause, int64_t us);
 
 /* Of all, with those for whom there was no room. */
-int64_t causes_sum(const Causes *c);
+int64_t awake_sum(const AwakeHour *c);
+
+/* As rows for the store; returns how many. */
+int awake_rows(const AwakeHour *c, const Compute *compute, int64_t hour,
+	       AwakeCause out[AWAKE_MOST + 1]);
 
 /*
  * Whose time runs, and since when.  One for each compute while it is active; what passes is
- * written to the Causes of the hour.
+ * written to the AwakeHour of the hour.
  */
-typedef struct CauseClock {
+typedef struct AwakeClock {
 	Cause cause;
 	int64_t since; /* microseconds since 1970; 0: it is not active */
-} CauseClock;
+} AwakeClock;
 
 /* It has become active because of that. */
-void cause_begin(CauseClock *clock, const Cause *cause, int64_t now);
+void awake_begin(AwakeClock *clock, const Cause *cause, int64_t now);
 
 /*
  * Time until now goes to the cause so far: at each heartbeat, and when an hour ends, with that
  * end as now.  With the times that intervals have, the sums are those of the intervals.
  */
-void cause_pass(CauseClock *clock, Causes *hour, int64_t now);
+void awake_pass(AwakeClock *clock, AwakeHour *hour, int64_t now);
 
 /* The same, and from now on it is due to another; or it is not active any more. */
-void cause_turn(CauseClock *clock, Causes *hour, const Cause *cause, int64_t now);
-void cause_end(CauseClock *clock, Causes *hour, int64_t now);
+void awake_turn(AwakeClock *clock, AwakeHour *hour, const Cause *cause, int64_t now);
+void awake_end(AwakeClock *clock, AwakeHour *hour, int64_t now);
 
 /* One row of what proxies report. */
-typedef struct CauseReport {
+typedef struct AwakeReport {
 	Cause cause;
 	int at_work;
 	int64_t idle_ms; /* since it last did something, -1 if it never did */
-} CauseReport;
+} AwakeReport;
 
 /*
  * Who used it last: whoever is at work now (of several the one that came first in the list), else
  * whoever was last; NULL if none did anything. Whoever is exempt is not to be in the list.
  */
-const Cause *cause_last(const CauseReport *reports, int n);
+const Cause *awake_last(const AwakeReport *reports, int n);
 
 #endif
