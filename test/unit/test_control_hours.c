@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "src/control/hours.h"
+#include "src/control/schedule.h"
 
 /* Seconds since 1970 of what is written here. */
 static int64_t at(const char *text)
@@ -256,6 +257,43 @@ TEST(the_clocks_of_a_zone_are_read_and_ours_stay_as_they_were)
 	assert_int_equal(z.offset, 0);
 }
 
+/* ---- what a project says of both ---------------------------------------- */
+
+static Schedule schedule(const char *config, const char *now, int64_t more_us)
+{
+	ProjectSettings s = settings_of_project(config);
+
+	return schedule_at(&s, at(now) * 1000000 + more_us);
+}
+
+TEST(a_project_is_warm_until_its_hours_end_and_says_when_it_is_to_be_awake)
+{
+	static const char config[] =
+		"{\"keep_warm\": [{\"days\": \"mon-fri\", \"from\": \"08:00\", \"to\": \"18:00\"}],"
+		" \"wake_at\": [\"mon-fri 07:55\"]}";
+	Schedule s = schedule(config, "2026-11-20T17:59:00Z", 1);
+
+	assert_true(s.warm);
+	assert_int_equal(s.change_in_ms, 60000);
+	assert_int_equal(s.wake_in_ms, (2 * 24 * 60 + 13 * 60 + 56) * 60000);
+	s = schedule(config, "2026-11-20T18:00:00Z", 0);
+	assert_false(s.warm);
+	s = schedule(config, "2026-11-23T07:55:00Z", 999);
+	assert_int_equal(s.wake_in_ms, 0);
+	s = schedule("{}", "2026-11-23T07:55:00Z", 0);
+	assert_false(s.warm);
+	assert_int_equal(s.change_in_ms, 0);
+	assert_int_equal(s.wake_in_ms, -1);
+}
+
+TEST(a_zone_that_the_machine_has_lost_counts_as_greenwich)
+{
+	Schedule s =
+		schedule("{\"wake_at\": [\"08:00 Europe/Nowhere\"]}", "2026-07-01T07:00:00Z", 0);
+
+	assert_int_equal(s.wake_in_ms, 3600000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,6 +307,9 @@ int main(void)
 		cmocka_unit_test(what_is_no_time_to_wake_is_named),
 		cmocka_unit_test(a_zone_is_known_or_not),
 		cmocka_unit_test(the_clocks_of_a_zone_are_read_and_ours_stay_as_they_were),
+		cmocka_unit_test(
+			a_project_is_warm_until_its_hours_end_and_says_when_it_is_to_be_awake),
+		cmocka_unit_test(a_zone_that_the_machine_has_lost_counts_as_greenwich),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

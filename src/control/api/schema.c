@@ -184,10 +184,15 @@ static json_t *schema_of_member(const struct Member *m)
 		const char *kind, *type, *least, *most;
 	} kinds[] = {
 		{"INT", "integer", "minimum", "maximum"},
-		{"LATER", "integer", "minimum", "maximum"},
 		{"SIZE", "number", "exclusiveMinimum", "maximum"},
 		{"TEXT", "string", NULL, "maxLength"},
+		{"URL", "string", NULL, "maxLength"},
 		{"NETWORKS", "array", NULL, "maxItems"},
+		{"ROLES", "array", NULL, "maxItems"},
+		{"APPLICATIONS", "array", NULL, "maxItems"},
+		{"EXEMPT_NETWORKS", "array", NULL, "maxItems"},
+		{"HOURS", "array", NULL, "maxItems"},
+		{"TIMES", "array", NULL, "maxItems"},
 		{"RESOURCES", "object", NULL, NULL},
 		{"BOOL", "boolean", NULL, NULL},
 	};
