@@ -126,7 +126,12 @@ class Control:
         password = compute["connection_uri"].split(":")[2].split("@")[0]
         kwargs = {"user": "app", "dbname": "app", "password": password, "autocommit": True,
                   **kwargs}
-        return psycopg.connect(host=f"{self.folder}/computes/run/{name}", **kwargs)
+        return psycopg.connect(host=self.sockets(name), **kwargs)
+
+    def sockets(self, name="db"):
+        """The folder of the last life's sockets."""
+        lives = f"{self.folder}/computes/run/{name}"
+        return f"{lives}/{max((n for n in os.listdir(lives) if n.isdigit()), key=int)}"
 
     def data(self, name="db"):
         return f"{self.folder}/computes/postgres/{name}/data"
@@ -616,7 +621,7 @@ def test_replication_keeps_a_compute_awake(build):
         conn.execute("select pg_create_logical_replication_slot('s', 'pgoutput')")
         conn.execute("create publication p")
         walsender = psycopg.pq.PGconn.connect(
-            (f"host={control.folder}/computes/run/db user=app dbname=app replication=database "
+            (f"host={control.sockets()} user=app dbname=app replication=database "
              f"password={compute['connection_uri'].split(':')[2].split('@')[0]}").encode())
         assert walsender.status == psycopg.pq.ConnStatus.OK, walsender.error_message
         walsender.exec_(b"START_REPLICATION SLOT s LOGICAL 0/0 "
@@ -729,7 +734,8 @@ def test_computes_are_made_shown_changed_and_listed(control):
     assert changed.body["size"] == 1
     control.woken(compute["id"])
     with control.connect(compute, compute["id"]) as conn:
-        assert conn.execute("show shared_buffers").fetchone() == ("64MB",)
+        assert conn.execute("show shared_buffers").fetchone() == ("16MB",)
+            assert conn.execute("show effective_cache_size").fetchone() == ("192MB",)
     assert control.compute("other", project)["size"] == 2
     listed = control.get(f"/api/v1/projects/{project}/compute").body
     assert {c["id"] for c in listed["computes"]} == {compute["id"], "other"}
