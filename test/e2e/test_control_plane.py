@@ -735,7 +735,7 @@ def test_computes_are_made_shown_changed_and_listed(control):
     control.woken(compute["id"])
     with control.connect(compute, compute["id"]) as conn:
         assert conn.execute("show shared_buffers").fetchone() == ("16MB",)
-            assert conn.execute("show effective_cache_size").fetchone() == ("192MB",)
+        assert conn.execute("show effective_cache_size").fetchone() == ("192MB",)
     assert control.compute("other", project)["size"] == 2
     listed = control.get(f"/api/v1/projects/{project}/compute").body
     assert {c["id"] for c in listed["computes"]} == {compute["id"], "other"}
