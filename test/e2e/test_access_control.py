@@ -252,7 +252,7 @@ def test_the_computes_rules_ask_everybody_for_scram_and_the_superuser_not_at_all
                      ["local", "replication", "postgres", "reject"],
                      ["local", "all", "all", "scram-sha-256"],
                      ["local", "replication", "all", "scram-sha-256"]]
-    run = f"{control.folder}/computes/run/db"
+    run = control.sockets()
     with psycopg.connect(host=run, user="app", password=password_of(compute), dbname="app") as c:
         assert c.execute("select current_user").fetchone() == ("app",)
     for user, password in (("app", "wrong"), ("app", None), ("postgres", None)):

@@ -470,7 +470,7 @@ def test_replication_keeps_a_compute_awake(build):
         conn.execute("select pg_create_logical_replication_slot('s', 'pgoutput')")
         conn.execute("create publication p")
         walsender = psycopg.pq.PGconn.connect(
-            (f"host={control.folder}/computes/run/db user=app dbname=app replication=database "
+            (f"host={control.sockets()} user=app dbname=app replication=database "
              f"password={compute['connection_uri'].split(':')[2].split('@')[0]}").encode())
         assert walsender.status == psycopg.pq.ConnStatus.OK, walsender.error_message
         walsender.exec_(b"START_REPLICATION SLOT s LOGICAL 0/0 "
@@ -583,7 +583,8 @@ def test_computes_are_made_shown_changed_and_listed(control):
     assert changed.body["size"] == 1
     control.woken(compute["id"])
     with control.connect(compute, compute["id"]) as conn:
-        assert conn.execute("show shared_buffers").fetchone() == ("64MB",)
+        assert conn.execute("show shared_buffers").fetchone() == ("16MB",)
+        assert conn.execute("show effective_cache_size").fetchone() == ("192MB",)
     assert control.compute("other", project)["size"] == 2
     listed = control.get(f"/api/v1/projects/{project}/compute").body
     assert {c["id"] for c in listed["computes"]} == {compute["id"], "other"}

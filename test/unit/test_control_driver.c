@@ -88,16 +88,22 @@ TEST(removing_follows_no_links_and_what_is_not_there_is_gone)
 	assert_int_equal(file_size(in_folder("kept/file")), 1);
 }
 
-TEST(only_what_was_left_over_is_swept)
+TEST(only_what_the_dead_left_over_is_swept)
 {
+	char life[LIFE_SIZE], mine[PATH_SIZE];
+
+	life_name(life);
+	path_set(mine, "%s/shop" MARK_MAKING "%s-2", folder, life);
+	folder_make(mine);
 	folder_make(in_folder("shop"));
 	folder_make(in_folder("shop.tmp-1"));
 	file_write(in_folder("shop.tmp-1/file"), "x");
-	folder_make(in_folder("shop.tmp-2"));
-	folder_sweep(folder, ".tmp-", "-2");
-	assert_int_equal(access(in_folder("shop.tmp-2"), F_OK), 0);
+	folder_make(in_folder("shop.tmp-1-1234-5"));
+	folder_sweep(folder, MARK_MAKING);
+	assert_int_equal(access(mine, F_OK), 0);
 	assert_int_equal(access(in_folder("shop"), F_OK), 0);
 	assert_int_equal(access(in_folder("shop.tmp-1"), F_OK), -1);
+	assert_int_equal(access(in_folder("shop.tmp-1-1234-5"), F_OK), -1);
 }
 
 TEST(the_tail_of_a_log_begins_with_a_whole_line)
@@ -433,7 +439,7 @@ int main(void)
 		WITH_FOLDER(a_folder_is_copied_with_all_that_is_in_it),
 		WITH_FOLDER(a_copy_follows_no_links),
 		WITH_FOLDER(removing_follows_no_links_and_what_is_not_there_is_gone),
-		WITH_FOLDER(only_what_was_left_over_is_swept),
+		WITH_FOLDER(only_what_the_dead_left_over_is_swept),
 		WITH_FOLDER(the_tail_of_a_log_begins_with_a_whole_line),
 		WITH_FOLDER(a_server_has_its_own_session_and_nothing_of_ours),
 		WITH_FOLDER(an_end_is_noticed_with_its_status),

@@ -156,8 +156,6 @@ static void restart_control(void)
 static int group_setup(void **state)
 {
 	(void)state;
-	strcpy(folder, "/tmp/rv-XXXXXX");
-	assert_non_null(mkdtemp(folder));
 	loop = loop_new();
 	conf = *conf_defaults();
 	text_copy(conf.process.data_dir.s, sizeof(conf.process.data_dir.s), folder);
@@ -170,7 +168,6 @@ static int group_teardown(void **state)
 	(void)state;
 	for (CgroupKind k = 0; k < CGROUP_KINDS; k++)
 		rmdir(((ProcessDriver *)driver)->cgroups.place[k]);
-	assert_true(folder_remove(folder));
 	return 0;
 }
 
@@ -492,6 +489,118 @@ TEST(what_a_compute_takes_on_disk_is_measured)
 	assert_in_range(measured, 10 << 20, 100 << 20);
 }
 
+/* Calls back for each that is whole; how many there are. */
+static int spares(void (*visit)(const char *path))
+{
+	char path[PATH_SIZE];
+	const struct dirent *e;
+	DIR *dir;
+	int n = 0;
+
+	path_set(path, "%s/spare", folder);
+	dir = opendir(path);
+	while ((e = readdir(dir)) != NULL) {
+		if (*e->d_name == '.' || strstr(e->d_name, MARK_MAKING))
+			continue;
+		path_set(path, "%s/spare/%s", folder, e->d_name);
+		if (visit)
+			visit(path);
+		n++;
+	}
+	closedir(dir);
+	return n;
+}
+
+static ino_t known[16];
+static int n_known;
+
+static void learn(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && n_known < 16)
+		known[n_known++] = st.st_ino;
+}
+
+static bool was_a_spare(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	for (int k = 0; k < n_known; k++) {
+		if (known[k] == st.st_ino)
+			return true;
+	}
+	return false;
+}
+
+static void on_tick(void *arg)
+{
+	(void)arg;
+	loop_stop(loop);
+}
+
+static void await_spares(int n)
+{
+	Timer tick;
+
+	timer_init(&tick, loop, on_tick, NULL);
+	while (spares(NULL) < n) {
+		timer_arm(&tick, 10);
+		loop_run(loop);
+	}
+	timer_stop(&tick);
+}
+
+TEST(a_compute_is_made_of_a_spare_and_another_is_made_later)
+{
+	char path[PATH_SIZE];
+
+	observe();
+	await_spares(conf.process.spares);
+	spares(learn);
+	assert_string_equal(create(), "");
+	path_set(path, "%s/postgres/%s", folder, id);
+	assert_true(was_a_spare(path));
+	assert_string_equal(start(++generation), "");
+	assert_string_equal(asked_anew("select 'row'"), "row");
+	await_spares(conf.process.spares);
+}
+
+TEST(what_is_left_of_spares_is_swept)
+{
+	char old[PATH_SIZE], half[PATH_SIZE];
+	Timer tick;
+
+	path_set(old, "%s/spare/postgres-0-1-old", folder);
+	path_set(half, "%s/spare/postgres-0-1" MARK_MAKING "1-2-3", folder);
+	assert_true(folder_make(old) && folder_make(half));
+	restart_control();
+	timer_init(&tick, loop, on_tick, NULL);
+	while (access(old, F_OK) == 0 || access(half, F_OK) == 0) {
+		timer_arm(&tick, 10);
+		loop_run(loop);
+	}
+}
+
+TEST(a_compute_of_an_earlier_revision_is_brought_up_to_date)
+{
+	char path[PATH_SIZE], text[16];
+
+	assert_string_equal(create(), "");
+	path_set(path, "%s/postgres/%s/revision", folder, id);
+	assert_int_equal(unlink(path), 0);
+	assert_string_equal(start(++generation), "");
+	file_read(path, 0, text, sizeof(text));
+	assert_int_equal(atoi(text), engine_postgres.revision);
+	assert_string_equal(asked_anew("checkpoint"), "");
+	assert_string_equal(asked_anew("create role clerk login password 'x'"), "");
+	assert_string_equal(asked_anew("select reveille.set_secret('clerk', 'y')"), "");
+	assert_string_equal(asked_anew("select reveille.set_secret('app', 'y')"), "");
+	asked_anew("select reveille.set_secret('postgres', 'y')");
+	assert_contains(value, "ERROR");
+}
+
 TEST(two_control_planes_make_one_server)
 {
 	Instance *one = instance, *other = attach_to(open_driver());
@@ -532,33 +641,55 @@ static int run_all(const char *name)
 		WITH_COMPUTE(what_a_server_uses_is_known),
 		WITH_COMPUTE(a_running_server_can_be_resized),
 		WITH_COMPUTE(what_a_compute_takes_on_disk_is_measured),
+		WITH_COMPUTE(a_compute_is_made_of_a_spare_and_another_is_made_later),
+		WITH_COMPUTE(what_is_left_of_spares_is_swept),
+		WITH_COMPUTE(a_compute_of_an_earlier_revision_is_brought_up_to_date),
 		WITH_COMPUTE(two_control_planes_make_one_server),
 	};
 
 	return cmocka_run_group_tests_name(name, tests, group_setup, group_teardown);
 }
 
-/* In a copy of this process, since nobody becomes root again. */
-static int run_as_another(const char *name, bool privileged)
+/* In memory, where there is such a folder. */
+static void make_folder(const struct passwd *owner)
 {
-	pid_t pid = fork();
-	int status = 0;
+	strcpy(folder, "/dev/shm/reveille-XXXXXX");
+	if (!mkdtemp(folder))
+		assert_non_null(mkdtemp(strcpy(folder, "/tmp/reveille-XXXXXX")));
+	if (owner && chown(folder, owner->pw_uid, owner->pw_gid) == -1)
+		fail_msg("%s", strerror(errno));
+}
+
+static int run_as(const char *user, const char *name, bool privileged)
+{
 	Fault why;
 
-	if (pid == 0) {
-		if (!user_become("nobody", privileged, &why))
-			exit(1);
-		user_take_up_privileges();
-		exit(run_all(name));
-	}
+	if (!user_become(user, privileged, &why))
+		return 1;
+	user_take_up_privileges();
+	return run_all(name);
+}
+
+/* In a copy of this process: nobody becomes root again, and its jobs end with it. */
+static int run_apart(const char *user, const char *name, bool privileged)
+{
+	int status = 0;
+	pid_t pid;
+
+	make_folder(*user ? getpwnam(user) : NULL);
+	pid = fork();
+	if (pid == 0)
+		exit(run_as(user, name, privileged));
 	waitpid(pid, &status, 0);
+	while (!folder_remove(folder))
+		continue;
 	return status != 0;
 }
 
 int main(void)
 {
 	if (geteuid() != 0)
-		return run_all("driver");
-	return run_as_another("driver without privileges", false) +
-	       run_as_another("driver with privileges", true);
+		return run_apart("", "driver", false);
+	return run_apart("nobody", "driver without privileges", false) +
+	       run_apart("nobody", "driver with privileges", true);
 }

@@ -41,12 +41,16 @@ struct Engine {
 	int stop_signal;    /* ends sessions and closes files */
 	int kill_signal;    /* stops at once */
 	int reload_signal;  /* reads its settings again */
+	int revision;       /* of what make_template() makes */
 
 	/* Finds the programs, in that folder or ("") where they usually are. */
 	bool (*locate)(const char *folder, Program *out, Fault *why);
 
 	/* In a job: makes a data folder without secrets; whether it worked. */
 	bool (*make_template)(const Program *p, const char *data);
+
+	/* In a job: brings a data folder up that was made by an earlier revision. */
+	bool (*bring_up)(const Program *p, const char *data, int from);
 
 	/* In a job: gives the roles of a copied data folder their secrets. */
 	bool (*set_secrets)(const Program *p, const char *data, const ServerOrder *order);

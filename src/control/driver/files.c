@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "sys/log.h"
+#include "sys/machine.h"
 
 #define COPY_AT_ONCE (1 << 30)
 #define OPEN_FOLDERS 16
@@ -140,17 +141,33 @@ int64_t folder_bytes(const char *path)
 	return nftw(path, add_blocks, OPEN_FOLDERS, FTW_PHYS) == 0 ? blocks * 512 : -1;
 }
 
-void folder_sweep(const char *path, const char *mark, const char *but_not)
+void life_name(char out[LIFE_SIZE])
+{
+	snprintf(out, LIFE_SIZE, "%d-%llu", (int)getpid(),
+		 (unsigned long long)machine_process_start(getpid()));
+}
+
+/* A name is of no use to anybody once the process that it names is gone. */
+static bool is_left_over(const char *life)
+{
+	unsigned long long start;
+	int pid;
+
+	return sscanf(life, "%d-%llu", &pid, &start) != 2 || machine_process_start(pid) != start;
+}
+
+void folder_sweep(const char *path, const char *mark)
 {
 	DIR *dir = opendir(path);
 	const struct dirent *e;
 	char entry[PATH_SIZE];
 
 	while (dir && (e = readdir(dir)) != NULL) {
-		if (!strstr(e->d_name, mark) || strstr(e->d_name, but_not))
-			continue;
+		const char *at = strstr(e->d_name, mark);
+
 		path_set(entry, "%s/%s", path, e->d_name);
-		folder_remove(entry);
+		if (at && is_left_over(at + strlen(mark)))
+			folder_remove(entry);
 	}
 	if (dir)
 		closedir(dir);
@@ -164,6 +181,23 @@ void folder_sync(const char *path)
 		return;
 	syncfs(fd);
 	close(fd);
+}
+
+bool folder_move(const char *from, const char *to)
+{
+	char parent[PATH_SIZE];
+	int fd;
+
+	if (rename(from, to) == -1)
+		return false;
+	path_set(parent, "%s", to);
+	*strrchr(parent, '/') = 0;
+	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd != -1) {
+		fsync(fd);
+		close(fd);
+	}
+	return true;
 }
 
 /* ---- small files ------------------------------------------------------- */

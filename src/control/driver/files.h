@@ -23,11 +23,25 @@ bool folder_remove(const char *path);
 /* What it takes on disk, with all that is in it; -1 if it is not there. */
 int64_t folder_bytes(const char *path);
 
-/* Removes what unfinished work left in a folder: names that hold `mark` but not `but_not`. */
-void folder_sweep(const char *path, const char *mark, const char *but_not);
+/*
+ * In names of what is being made or removed, before the name of the process that does it:
+ * what a process left that is no more is known by it, and swept away.
+ */
+#define MARK_MAKING ".tmp-"
+#define MARK_GOING  ".gone-"
+#define LIFE_SIZE   32
+
+/* How this process stands in such names. */
+void life_name(char out[LIFE_SIZE]);
+
+/* Removes what unfinished work of the dead left in a folder: names that hold `mark`. */
+void folder_sweep(const char *path, const char *mark);
 
 /* Waits until all that was written to the file system of a path is on disk. */
 void folder_sync(const char *path);
+
+/* Renames it to another name within its folder, and has that on disk; errno if it cannot. */
+bool folder_move(const char *from, const char *to);
 
 bool file_write(const char *path, const char *text);
 

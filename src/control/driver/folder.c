@@ -24,6 +24,20 @@ static void set_partial(const Instance *i, char out[PATH_SIZE], const char *mark
 	path_set(out, "%s%s%s-%s", i->home.folder, mark, i->driver->life, random);
 }
 
+static const char *const done[] = {
+	[TASK_CREATE] = "made",
+	[TASK_START] = "brought up to date",
+	[TASK_DESTROY] = "removed",
+};
+
+static void succeeded(Instance *i)
+{
+	if (i->task == TASK_START)
+		server_launch(i);
+	else
+		task_end(i, "");
+}
+
 static void on_job_end(void *arg, int status)
 {
 	Instance *i = arg;
@@ -33,12 +47,11 @@ static void on_job_end(void *arg, int status)
 	i->job = NULL;
 	if (status == 0) {
 		unlink(i->job_log);
-		task_end(i, "");
+		succeeded(i);
 		return;
 	}
 	file_tail(i->job_log, 0, tail, sizeof(tail));
-	snprintf(failure, sizeof(failure), "the folder could not be %s: %s",
-		 i->task == TASK_CREATE ? "made" : "removed", tail);
+	snprintf(failure, sizeof(failure), "the folder could not be %s: %s", done[i->task], tail);
 	task_end(i, failure);
 }
 
@@ -54,13 +67,23 @@ static void run(Instance *i, int (*job)(void *arg))
 
 /* ---- making ------------------------------------------------------------ */
 
+/* A spare is on disk already, and what the server then writes it syncs by itself. */
+static bool copy_template(Instance *i)
+{
+	if (spares_take(&i->driver->spares, i->partial))
+		return true;
+	if (!spares_make(&i->driver->template, i->partial))
+		return false;
+	folder_sync(i->partial);
+	return true;
+}
+
 static bool create_partial(Instance *i)
 {
 	char data[PATH_SIZE];
 
 	path_set(data, "%s/data", i->partial);
-	return folder_make(i->partial) && folder_copy(i->driver->template.folder, data) &&
-	       i->program->engine->set_secrets(i->program, data, &i->order);
+	return copy_template(i) && i->program->engine->set_secrets(i->program, data, &i->order);
 }
 
 static int create(void *arg)
@@ -68,8 +91,7 @@ static int create(void *arg)
 	Instance *i = arg;
 
 	if (create_partial(i)) {
-		folder_sync(i->partial);
-		if (rename(i->partial, i->home.folder) == 0)
+		if (folder_move(i->partial, i->home.folder))
 			return 0;
 		perror("rename");
 	}
@@ -100,6 +122,41 @@ void folder_create(Instance *i)
 	}
 	i->want = (TemplateWant){.on_made = on_template, .arg = i};
 	template_make(&i->driver->template, &i->want);
+}
+
+/* ---- bringing up to date ------------------------------------------------ */
+
+static int revision_of(const Instance *i)
+{
+	char path[PATH_SIZE], text[16];
+
+	path_set(path, "%s/revision", i->home.folder);
+	file_read(path, 0, text, sizeof(text));
+	return *text ? atoi(text) : 1; /* the first did not write it down */
+}
+
+bool folder_is_behind(const Instance *i)
+{
+	return revision_of(i) < i->program->engine->revision;
+}
+
+/* Done again if it was not written down. */
+static int bring_up(void *arg)
+{
+	Instance *i = arg;
+	const Engine *e = i->program->engine;
+	char path[PATH_SIZE], text[16];
+
+	if (!e->bring_up(i->program, i->home.data, revision_of(i)))
+		return 1;
+	path_set(path, "%s/revision", i->home.folder);
+	snprintf(text, sizeof(text), "%d\n", e->revision);
+	return file_replace(path, text) ? 0 : 1;
+}
+
+void folder_bring_up(Instance *i)
+{
+	run(i, bring_up);
 }
 
 /* ---- removing ---------------------------------------------------------- */
@@ -171,10 +228,11 @@ static int sweep(void *arg)
 	char folder[PATH_SIZE];
 
 	path_set(folder, "%s/%s", d->data_dir, d->program.engine->name);
-	folder_sweep(folder, MARK_MAKING, d->life);
-	folder_sweep(folder, MARK_GOING, d->life);
+	folder_sweep(folder, MARK_MAKING);
+	folder_sweep(folder, MARK_GOING);
 	path_set(folder, "%s/template", d->data_dir);
-	folder_sweep(folder, MARK_MAKING, d->life);
+	folder_sweep(folder, MARK_MAKING);
+	spares_sweep(&d->spares);
 	cgroups_sweep(&d->cgroups);
 	return 0;
 }
@@ -188,6 +246,7 @@ static void on_swept(void *arg, int status)
 	d->sweeper = NULL;
 	if (!template_is_there(&d->template))
 		template_make(&d->template, NULL);
+	spares_soon(&d->spares);
 }
 
 void folder_sweep_all(ProcessDriver *d)

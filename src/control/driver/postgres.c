@@ -127,7 +127,6 @@ static bool run_single(const Program *p, const char *data, const char *database,
 	command_add(&c, "--single");
 	command_add(&c, "-D");
 	command_add(&c, "%s", data);
-	command_add(&c, "-F"); /* what is half made is thrown away, so no syncing before the end */
 	command_add(&c, "-c");
 	command_add(&c, "exit_on_error=on");
 	command_add(&c, "-c");
@@ -153,14 +152,46 @@ static bool initdb(const Program *p, const char *data)
 	return spawn_and_wait(&(SpawnPlan){.argv = c.argv, .env = environment}) == 0;
 }
 
+/*
+ * What each revision adds; never changed, only added to.  A statement is a line, and since
+ * the second may be done twice.  A role with
+ * REPLICATION may only be changed by the superuser, so the control role has a function for
+ * its secret.
+ */
+static const char *const revisions[] = {
+	"CREATE ROLE " CLIENT_ROLE " LOGIN REPLICATION;\n"
+	"CREATE ROLE " CONTROL_ROLE " LOGIN;\n"
+	"GRANT pg_monitor, pg_signal_backend TO " CONTROL_ROLE ";\n"
+	"CREATE DATABASE " CLIENT_ROLE " OWNER " CLIENT_ROLE ";\n",
+
+	"ALTER ROLE " CONTROL_ROLE " CREATEROLE CREATEDB;\n"
+	"DO $$BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'pg_checkpoint')"
+	" THEN GRANT pg_checkpoint TO " CONTROL_ROLE "; END IF; END$$;\n"
+	"CREATE SCHEMA IF NOT EXISTS reveille;\n"
+	"CREATE OR REPLACE FUNCTION reveille.set_secret(role name, secret text) RETURNS void"
+	" LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$BEGIN"
+	" IF (SELECT rolsuper FROM pg_roles WHERE rolname = role) THEN"
+	" RAISE insufficient_privilege; END IF;"
+	" EXECUTE format('ALTER ROLE %I PASSWORD %L', role, secret); END$$;\n"
+	"REVOKE ALL ON FUNCTION reveille.set_secret FROM PUBLIC;\n"
+	"GRANT USAGE ON SCHEMA reveille TO " CONTROL_ROLE ";\n"
+	"GRANT EXECUTE ON FUNCTION reveille.set_secret TO " CONTROL_ROLE ";\n",
+};
+
+#define REVISION (int)(sizeof(revisions) / sizeof(revisions[0]))
+
+static bool bring_up(const Program *p, const char *data, int from)
+{
+	char sql[4096] = "";
+
+	for (int k = from; k < REVISION; k++)
+		strncat(sql, revisions[k], sizeof(sql) - strlen(sql) - 1);
+	return run_single(p, data, "postgres", sql);
+}
+
 static bool make_template(const Program *p, const char *data)
 {
-	static const char sql[] = "CREATE ROLE " CLIENT_ROLE " LOGIN REPLICATION;\n"
-				  "CREATE ROLE " CONTROL_ROLE " LOGIN;\n"
-				  "GRANT pg_monitor, pg_signal_backend TO " CONTROL_ROLE ";\n"
-				  "CREATE DATABASE " CLIENT_ROLE " OWNER " CLIENT_ROLE ";\n";
-
-	return initdb(p, data) && run_single(p, data, "postgres", sql);
+	return initdb(p, data) && bring_up(p, data, 0);
 }
 
 static bool set_secrets(const Program *p, const char *data, const ServerOrder *order)
@@ -285,8 +316,10 @@ const Engine engine_postgres = {
 	.stop_signal = SIGINT,
 	.kill_signal = SIGQUIT,
 	.reload_signal = SIGHUP,
+	.revision = REVISION,
 	.locate = locate,
 	.make_template = make_template,
+	.bring_up = bring_up,
 	.set_secrets = set_secrets,
 	.configure = configure,
 	.prepare = prepare,

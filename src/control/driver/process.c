@@ -20,7 +20,6 @@
 #include "base/text.h"
 #include "fence.h"
 #include "sys/log.h"
-#include "sys/random.h"
 
 /* What the name of a socket has to have room for. */
 #define LARGEST_GENERATION INT64_C(9999999999)
@@ -63,6 +62,7 @@ static void on_answer_time(void *arg)
 		text_copy(i->failure, sizeof(i->failure),
 			  "the server ended as soon as it was ready");
 	i->task = TASK_NONE;
+	spares_soon(&i->driver->spares);
 	i->on_answer(i->arg, &sight, *i->failure ? i->failure : NULL);
 }
 
@@ -255,6 +255,9 @@ static bool make_folders(ProcessDriver *d, const Config *conf, Fault *why)
 	path_set(path, "%s/template", d->data_dir);
 	if (!make_real(made, path, why))
 		return false;
+	path_set(path, "%s/spare", d->data_dir);
+	if (!make_real(made, path, why))
+		return false;
 	path_set(path, "%s/run", d->data_dir);
 	return make_real(d->socket_dir, *socket_dir ? socket_dir : path, why);
 }
@@ -280,12 +283,12 @@ static void open_cgroups(ProcessDriver *d, const Config *conf)
 Driver *driver_process_open(Loop *loop, const Config *conf, Fault *why)
 {
 	ProcessDriver *d = NEW(ProcessDriver);
-	char templates[PATH_SIZE], mark[32];
+	char templates[PATH_SIZE], spares[PATH_SIZE], mark[LIFE_SIZE + sizeof(MARK_MAKING)];
 
 	d->driver.ops = &ops;
 	d->loop = loop;
 	machine_boot_id(d->boot_id);
-	random_hex(d->life, (LIFE_SIZE - 1) / 2);
+	life_name(d->life);
 	if (!engine_postgres.locate(conf->process.postgres_bin_dir.s, &d->program, why) ||
 	    !make_folders(d, conf, why)) {
 		free(d);
@@ -296,6 +299,8 @@ Driver *driver_process_open(Loop *loop, const Config *conf, Fault *why)
 	path_set(templates, "%s/template", d->data_dir);
 	snprintf(mark, sizeof(mark), MARK_MAKING "%s", d->life);
 	template_init(&d->template, loop, &d->program, templates, mark);
+	path_set(spares, "%s/spare", d->data_dir);
+	spares_init(&d->spares, &d->template, conf->process.spares, spares, mark);
 	folder_sweep_all(d);
 	return &d->driver;
 }

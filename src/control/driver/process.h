@@ -4,7 +4,9 @@
  *
  *   DATA_DIR/ENGINE/ID/data      the server's data
  *   DATA_DIR/ENGINE/ID/log       what it prints
+ *   DATA_DIR/ENGINE/ID/revision  which template it was made of, or brought up to
  *   DATA_DIR/template/…          what new computes are copied from
+ *   DATA_DIR/spare/…             copies of it, for those to come
  *   DATA_DIR/ENGINE/ID/fence     the highest generation that was obeyed
  *   SOCKET_DIR/ID/GENERATION/    its sockets in this life of the server, for us alone
  *
@@ -16,17 +18,10 @@
 #include "cgroup.h"
 #include "driver.h"
 #include "engine.h"
+#include "spares.h"
 #include "sys/machine.h"
 #include "sys/notify.h"
 #include "template.h"
-
-/*
- * In names of what is being made or removed, before the name of this life of
- * ours; what earlier lives left is known by theirs, and swept away.
- */
-#define MARK_MAKING ".tmp-"
-#define MARK_GOING  ".gone-"
-#define LIFE_SIZE   9
 
 #define GROUP_SIZE (ID_SIZE + 24) /* ID.GENERATION */
 
@@ -39,6 +34,7 @@ typedef struct ProcessDriver {
 	char life[LIFE_SIZE];
 	Program program;
 	Template template;
+	Spares spares;
 	Cgroups cgroups;
 	Process *sweeper;
 } ProcessDriver;
@@ -103,6 +99,7 @@ void task_end(Instance *i, const char *failure);
 /* server.c: whether a server is there; adopts it, if it was not known. */
 bool server_look(Instance *i, ServerPhase *phase);
 void server_start(Instance *i);
+void server_launch(Instance *i);
 void server_stop(Instance *i, int number);
 void server_kill(Instance *i);
 void server_close_door(Instance *i);
@@ -126,6 +123,8 @@ bool server_stat(Instance *i, ServerStat *out);
 /* folder.c: what takes time and blocks, in jobs. */
 void folder_create(Instance *i);
 void folder_destroy(Instance *i);
+bool folder_is_behind(const Instance *i); /* and has to be brought up before it is used */
+void folder_bring_up(Instance *i);
 void folder_measure(Instance *i, DriverMeasured on_measured);
 void folder_not_measured(void *instance);
 void folder_sweep_all(ProcessDriver *d);

@@ -247,12 +247,16 @@ static bool make_life(Instance *i)
 	return true;
 }
 
-static void launch(Instance *i)
+void server_launch(Instance *i)
 {
 	Fault why;
 
 	if (access(i->home.data, F_OK) == -1) {
 		task_end(i, "its data folder is not there");
+		return;
+	}
+	if (folder_is_behind(i)) {
+		folder_bring_up(i);
 		return;
 	}
 	if (!make_life(i) || !listen_for_ready(i))
@@ -283,7 +287,7 @@ void server_start(Instance *i)
 	ServerPhase phase;
 
 	if (!server_look(i, &phase))
-		launch(i);
+		server_launch(i);
 	else if (phase == SERVER_READY)
 		became_ready(i);
 	else if (phase == SERVER_STARTING)
@@ -367,7 +371,7 @@ static void start_failed(Instance *i, bool gave_up)
 		return;
 	}
 	if (!gave_up && end_orphans(i) > 0) {
-		launch(i);
+		server_launch(i);
 		return;
 	}
 	last_words(i, failure,
@@ -403,7 +407,7 @@ static void on_server_end(void *arg, int status)
 		if (was_starting)
 			start_failed(i, gave_up);
 		else if (!timer_is_armed(&i->answer))
-			launch(i); /* it was stopping when we wanted to start it */
+			server_launch(i); /* it was stopping when we wanted to start it */
 		break;
 	case TASK_STOP:
 		task_end(i, "");

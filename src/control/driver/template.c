@@ -8,9 +8,6 @@
 #include "sys/log.h"
 #include "sys/random.h"
 
-/* Changes when what make_template() does changes. */
-#define REVISION 1
-
 #define TAIL_SIZE 600
 
 void template_init(Template *t, Loop *loop, const Program *program, const char *parent,
@@ -18,7 +15,7 @@ void template_init(Template *t, Loop *loop, const Program *program, const char *
 {
 	*t = (Template){.loop = loop, .program = program};
 	path_set(t->folder, "%s/%s-%s-%d", parent, program->engine->name, program->version,
-		 REVISION);
+		 program->engine->revision);
 	path_set(t->log, "%s.log", t->folder);
 	text_copy(t->mark, sizeof(t->mark), mark);
 	STAILQ_INIT(&t->wants);

@@ -24,7 +24,7 @@ typedef struct Template {
 	char folder[PATH_SIZE];  /* the template, once it is there */
 	char partial[PATH_SIZE]; /* what is being made */
 	char log[PATH_SIZE];
-	char mark[32];
+	char mark[LIFE_SIZE + 8];
 	Process *job;
 	STAILQ_HEAD(, TemplateWant) wants;
 } Template;

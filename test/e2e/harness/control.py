@@ -113,7 +113,12 @@ class Control:
         password = compute["connection_uri"].split(":")[2].split("@")[0]
         kwargs = {"user": "app", "dbname": "app", "password": password, "autocommit": True,
                   **kwargs}
-        return psycopg.connect(host=os.path.dirname(self.show(name)["address"]), **kwargs)
+        return psycopg.connect(host=self.sockets(name), **kwargs)
+
+    def sockets(self, name="db"):
+        """The folder of the last life's sockets."""
+        lives = f"{self.folder}/computes/run/{name}"
+        return f"{lives}/{max((n for n in os.listdir(lives) if n.isdigit()), key=int)}"
 
     def data(self, name="db"):
         return f"{self.folder}/computes/postgres/{name}/data"
