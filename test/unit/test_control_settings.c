@@ -14,7 +14,7 @@ static bool good(const char *text, Fault *why)
 	return result;
 }
 
-static ProjectSettings read(const char *text)
+static ProjectSettings settings_of(const char *text)
 {
 	Fault why = {0};
 
@@ -25,7 +25,7 @@ static ProjectSettings read(const char *text)
 
 TEST(what_is_not_set_is_as_it_was_promised)
 {
-	ProjectSettings s = read("{}");
+	ProjectSettings s = settings_of("{}");
 	ScalePolicy scale = SCALE_POLICY_DEFAULT;
 
 	assert_int_equal(s.idle_timeout_ms, -1);
@@ -45,7 +45,7 @@ TEST(what_is_not_set_is_as_it_was_promised)
 
 TEST(all_that_is_set_is_read)
 {
-	ProjectSettings s = read(
+	ProjectSettings s = settings_of(
 		"{\"idle_timeout\": 0, \"freeze_after\": 10, \"idle_clients_keep_awake\": true,"
 		" \"listeners_keep_awake\": true, \"replication_keeps_awake\": false,"
 		" \"dry_run\": true, \"exempt_roles\": [\"monitor\", \"backup\"],"
