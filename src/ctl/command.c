@@ -11,6 +11,7 @@
 #define POST   "POST"
 #define PATCH  "PATCH"
 #define DELETE "DELETE"
+#define EVENTS "EVENTS"
 
 #define OPTION(...)
 #define COMMAND(...) {__VA_ARGS__},

@@ -11,6 +11,7 @@
 
 #define CONNECT_TIMEOUT_S 5L
 #define ANSWER_TIMEOUT_S  300L /* longer than a wake may take */
+#define SILENCE_S         15L
 #define URL_MAX_BYTES     8192
 #define ANSWER_MAX_BYTES  (64ul << 20)
 
@@ -100,7 +101,6 @@ static void set_options(CURL *curl, const HttpRequest *request, HttpAnswer *answ
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(curl, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_TIMEOUT_S);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
@@ -122,6 +122,7 @@ bool http_ask(const HttpRequest *request, HttpAnswer *answer, Fault *why)
 	if (!curl)
 		return fault_set(why, FAULT_INTERNAL, "libcurl could not be started");
 	set_options(curl, request, answer, headers);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_TIMEOUT_S);
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
 	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, shows ? 0L : 1L);
 	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
@@ -138,6 +139,57 @@ bool http_ask(const HttpRequest *request, HttpAnswer *answer, Fault *why)
 	fault_set(why, FAULT_CONTROL_PLANE, "could not ask %s: %s", request->url,
 		  *detail ? detail : curl_easy_strerror(code));
 	return fault_hint(why, "is the control plane running there? -u names another");
+}
+
+/* ---- answers that do not end ------------------------------------------- */
+
+typedef struct Follow {
+	CURL *curl;
+	bool (*on_bytes)(void *arg, Span bytes);
+	void *arg;
+	HttpAnswer *answer;
+} Follow;
+
+static size_t on_part(char *bytes, size_t size, size_t count, void *arg)
+{
+	const Follow *f = arg;
+	long status = 0;
+
+	curl_easy_getinfo(f->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status >= 300)
+		return on_body(bytes, size, count, f->answer);
+	return f->on_bytes(f->arg, (Span){(const uint8_t *)bytes, size * count}) ? size * count : 0;
+}
+
+/* There is a beat every few seconds, so who is silent for longer is gone. */
+static void set_follow_options(const Follow *f, char *detail)
+{
+	curl_easy_setopt(f->curl, CURLOPT_WRITEFUNCTION, on_part);
+	curl_easy_setopt(f->curl, CURLOPT_WRITEDATA, f);
+	curl_easy_setopt(f->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(f->curl, CURLOPT_LOW_SPEED_TIME, SILENCE_S);
+	curl_easy_setopt(f->curl, CURLOPT_ERRORBUFFER, detail);
+}
+
+void http_follow(const HttpRequest *request, bool (*on_bytes)(void *arg, Span bytes), void *arg,
+		 HttpAnswer *answer, Fault *why)
+{
+	char detail[CURL_ERROR_SIZE] = "";
+	struct curl_slist *headers = headers_of(request);
+	Follow f = {curl_easy_init(), on_bytes, arg, answer};
+	long status = 0;
+	CURLcode code;
+
+	*answer = (HttpAnswer){.body = mem_text("")};
+	set_options(f.curl, request, answer, headers);
+	set_follow_options(&f, detail);
+	code = curl_easy_perform(f.curl);
+	curl_easy_getinfo(f.curl, CURLINFO_RESPONSE_CODE, &status);
+	answer->status = (int)status;
+	curl_slist_free_all(headers);
+	curl_easy_cleanup(f.curl);
+	fault_set(why, FAULT_CONTROL_PLANE, "the connection to %s has ended: %s", request->url,
+		  *detail ? detail : curl_easy_strerror(code));
 }
 
 char *http_escape(const char *text)

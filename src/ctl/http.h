@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "base/fault.h"
+#include "base/span.h"
 
 typedef struct HttpRequest {
 	const char *method, *url, *ca_file, *token;
@@ -26,6 +27,14 @@ typedef struct HttpAnswer {
 
 /* False and *why if no answer came; any status is an answer. The body is there either way. */
 bool http_ask(const HttpRequest *request, HttpAnswer *answer, Fault *why);
+
+/*
+ * Asks for an answer that does not end, and hands over what comes of it until it does, or
+ * on_bytes() is false.  *why says how it ended; *answer has the status (0: none came), and
+ * the body if it was a refusal.
+ */
+void http_follow(const HttpRequest *request, bool (*on_bytes)(void *arg, Span bytes), void *arg,
+		 HttpAnswer *answer, Fault *why);
 
 /* The text as it may stand in a URL; free() it. */
 char *http_escape(const char *text);

@@ -7,8 +7,8 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "http.h"
 #include "show.h"
+#include "watch.h"
 
 /* A place of the query: the first is introduced by "?", all others by "&". */
 static void add_query(Buf *url, const char *key, const char *value)
@@ -99,25 +99,28 @@ static char *body_of(const Call *call)
 	return text;
 }
 
-/* The sentence of an application/problem+json, or the best that can be said without one. */
-static bool refuse(const HttpAnswer *answer, const json_t *problem, Fault *why)
+bool request_refuse(const HttpAnswer *answer, Fault *why)
 {
+	json_t *problem = json_loadb(answer->body, answer->n, 0, NULL);
 	const char *detail = json_string_value(json_object_get(problem, "detail"));
 
 	if (!detail)
 		detail = json_string_value(json_object_get(problem, "title"));
-	if (!detail)
-		return fault_set(why, FAULT_CONTROL_PLANE,
-				 "the control plane answered with status %d and no reason",
-				 answer->status);
-	return fault_set(why, FAULT_BAD_REQUEST, "%s", detail);
+	if (detail)
+		fault_set(why, FAULT_BAD_REQUEST, "%s", detail);
+	else
+		fault_set(why, FAULT_CONTROL_PLANE,
+			  "the control plane answered with status %d and no reason",
+			  answer->status);
+	json_decref(problem);
+	return false;
 }
 
 static bool read_answer(const HttpAnswer *answer, json_t **json, Fault *why)
 {
 	*json = json_loadb(answer->body, answer->n, 0, NULL);
 	if (answer->status >= 300)
-		return refuse(answer, *json, why);
+		return request_refuse(answer, why);
 	return *json || answer->n == 0 ||
 	       fault_set(why, FAULT_CONTROL_PLANE,
 			 "the control plane answered with something that is not JSON");
@@ -144,6 +147,17 @@ static bool ask(const Call *call, const Setup *setup, const char *page, json_t *
 	free(body);
 	free(url);
 	return ok;
+}
+
+static bool watch(const Call *call, const Setup *setup, Fault *why)
+{
+	char *url = url_of(call, setup, NULL);
+	HttpRequest request = {
+		.method = "GET", .url = url, .ca_file = setup->ca_file, .token = setup->token};
+
+	watch_run(&request, call->json, why);
+	free(url);
+	return false;
 }
 
 /* All pages of a list, put together into the first answer. */
@@ -188,8 +202,11 @@ static void show(const Call *call, json_t *answer)
 bool request_run(const Call *call, const Setup *setup, Fault *why)
 {
 	json_t *answer;
-	bool ok = ask_all_pages(call, setup, &answer, why);
+	bool ok;
 
+	if (strcmp(call->command->method, "EVENTS") == 0)
+		return watch(call, setup, why);
+	ok = ask_all_pages(call, setup, &answer, why);
 	if (ok)
 		show(call, answer);
 	json_decref(answer);

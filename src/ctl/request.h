@@ -3,9 +3,13 @@
 #define CTL_REQUEST_H
 
 #include "command.h"
+#include "http.h"
 #include "setup.h"
 
 /* Asks and prints. False and *why if there was no answer or a refusal. */
 bool request_run(const Call *call, const Setup *setup, Fault *why);
+
+/* Puts into *why what a refusal says: application/problem+json, or whatever there is. False. */
+bool request_refuse(const HttpAnswer *answer, Fault *why);
 
 #endif

@@ -43,8 +43,7 @@ static void hide_controls(char *text)
 	}
 }
 
-/* The value as text without quotes; free() it. What is not there is a dash. */
-static char *text_of(const json_t *value)
+char *show_text(const json_t *value)
 {
 	char *text, *dumped;
 
@@ -118,7 +117,7 @@ static void measure(Columns *columns, json_t *list)
 	for (size_t row = 0; row < json_array_size(list); row++) {
 		for (size_t i = 0; i < columns->n; i++) {
 			Column *c = &columns->at[i];
-			char *text = text_of(value_at(json_array_get(list, row), c->path));
+			char *text = show_text(value_at(json_array_get(list, row), c->path));
 			size_t width = width_of(text);
 
 			c->width = width > c->width ? width : c->width;
@@ -152,7 +151,7 @@ void show_table(FILE *out, json_t *list, const char *spec)
 	for (size_t row = 0; row < json_array_size(list); row++) {
 		for (size_t i = 0; i < columns.n; i++) {
 			char *text =
-				text_of(value_at(json_array_get(list, row), columns.at[i].path));
+				show_text(value_at(json_array_get(list, row), columns.at[i].path));
 
 			print_cell(out, &columns, i, text);
 			free(text);
@@ -180,7 +179,7 @@ static void walk(json_t *object, const char *prefix, size_t *width, FILE *out)
 			*width = width_of(path) > *width ? width_of(path) : *width;
 			continue;
 		}
-		text = text_of(value);
+		text = show_text(value);
 		fprintf(out, "%-*s  %s\n", (int)*width, path, text);
 		free(text);
 	}

@@ -8,6 +8,9 @@
 #include <jansson.h>
 #include <stdio.h>
 
+/* The value as text without quotes; free() it. What is not there is a dash. */
+char *show_text(const json_t *value);
+
 /*
  * A list of objects.  columns is "HEADING=member.member …", or NULL for every
  * plain member of the first object.

@@ -4,11 +4,13 @@ import concurrent.futures
 import json
 import select
 import socket
+import subprocess
 
 import pytest
 
 from harness import procs
 from harness.control import Control, assert_problem
+from harness.proxy import ctl_program
 
 
 @pytest.fixture
@@ -395,3 +397,55 @@ def test_files_of_connections_are_given_back(control):
     control.woken("one")
     procs.wait_until(lambda: procs.descriptors(pid) <= open_now + 8, 10,
                      "descriptors to be closed")
+
+
+# reveillectl watch.
+
+
+class Watching:
+    """reveillectl watch, whose lines are read as they come."""
+
+    def __init__(self, control, *args):
+        self.process = subprocess.Popen(
+            [ctl_program(), "-c", control.proxy.ini, "watch", *args], stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def line_with(self, *words):
+        """Reads on to a line that has these words."""
+        for line in self.process.stdout:
+            if all(word in line.split() for word in words):
+                return line
+        raise EOFError(words)
+
+
+def test_reveillectl_watches(control):
+    project = control.project()
+    control.compute("one", project)
+    control.compute("two")
+    with Watching(control) as all_of_them, Watching(control, "--compute", "one", "--json") as one:
+        all_of_them.line_with("one", "suspended")
+        event = json.loads(one.process.stdout.readline())
+        assert (event["event"], event["compute_id"], event["project_id"]) == ("compute", "one", project)
+        assert json.loads(one.process.stdout.readline()) == {"event": "snapshot", "computes": 1}
+        control.woken("two")
+        control.woken("one")
+        all_of_them.line_with("two", "active")
+        assert json.loads(one.process.stdout.readline())["state"] == "resuming"
+        control.kill()
+        all_of_them.line_with("asking", "again")
+        control.suspend("two")
+        all_of_them.line_with("two", "suspended")
+
+
+def test_reveillectl_says_why_it_cannot_watch(control):
+    with Watching(control, "--project", "no_id") as watching:
+        watching.line_with("project", "is", "no", "id")
+        assert watching.process.wait(20) == 1

@@ -23,6 +23,8 @@ from harness.control import Control, assert_problem, in_background
 from harness.postgres import bin_dir
 from harness.proxy import make_folder
 
+
+
 @pytest.fixture
 def control(start_proxy):
     return Control(start_proxy)

@@ -1,5 +1,6 @@
 #include "schema.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,39 +178,47 @@ static json_t *schema_of_fields(const char *name, bool closed)
 	return object_schema(properties, required, closed);
 }
 
-/* What settings.def's kinds mean; of one that stands for no JSON type only the words are told. */
+/* What settings.def's kinds are in JSON. */
+static const struct Kind {
+	const char *kind, *type, *items, *least, *most; /* items: of a list */
+} kinds[] = {
+	{"INT", "integer", NULL, "minimum", "maximum"},
+	{"BOOL", "boolean", NULL, NULL, NULL},
+	{"SIZE", "number", NULL, "exclusiveMinimum", "maximum"},
+	{"TEXT", "string", NULL, NULL, "maxLength"},
+	{"URL", "string", NULL, NULL, "maxLength"},
+	{"RESOURCES", "object", NULL, NULL, NULL},
+	{"NETWORKS", "array", "string", NULL, "maxItems"},
+	{"ROLES", "array", "string", NULL, "maxItems"},
+	{"APPLICATIONS", "array", "string", NULL, "maxItems"},
+	{"EXEMPT_NETWORKS", "array", "string", NULL, "maxItems"},
+	{"HOURS", "array", "object", NULL, "maxItems"},
+	{"TIMES", "array", "string", NULL, "maxItems"},
+};
+
+static const struct Kind *kind_of(const struct Member *m)
+{
+	for (size_t i = 0; i < N_OF(kinds); i++) {
+		if (strcmp(kinds[i].kind, m->kind) == 0)
+			return &kinds[i];
+	}
+	return NULL;
+}
+
 static json_t *schema_of_member(const struct Member *m)
 {
-	static const struct {
-		const char *kind, *type, *least, *most;
-	} kinds[] = {
-		{"INT", "integer", "minimum", "maximum"},
-		{"SIZE", "number", "exclusiveMinimum", "maximum"},
-		{"TEXT", "string", NULL, "maxLength"},
-		{"URL", "string", NULL, "maxLength"},
-		{"NETWORKS", "array", NULL, "maxItems"},
-		{"ROLES", "array", NULL, "maxItems"},
-		{"APPLICATIONS", "array", NULL, "maxItems"},
-		{"EXEMPT_NETWORKS", "array", NULL, "maxItems"},
-		{"HOURS", "array", NULL, "maxItems"},
-		{"TIMES", "array", NULL, "maxItems"},
-		{"RESOURCES", "object", NULL, NULL},
-		{"BOOL", "boolean", NULL, NULL},
-	};
+	const struct Kind *kind = kind_of(m);
+	json_t *schema;
 
-	for (size_t i = 0; i < N_OF(kinds); i++) {
-		json_t *schema;
-
-		if (strcmp(kinds[i].kind, m->kind) != 0)
-			continue;
-		schema = json_pack("{s:s}", "type", kinds[i].type);
-		if (kinds[i].least)
-			json_object_set_new(schema, kinds[i].least, json_integer(m->least));
-		if (kinds[i].most)
-			json_object_set_new(schema, kinds[i].most, json_integer(m->most));
-		return schema;
-	}
-	return json_object();
+	assert(kind);
+	schema = json_pack("{s:s}", "type", kind->type);
+	if (kind->items)
+		json_object_set_new(schema, "items", json_pack("{s:s}", "type", kind->items));
+	if (kind->least)
+		json_object_set_new(schema, kind->least, json_integer(m->least));
+	if (kind->most)
+		json_object_set_new(schema, kind->most, json_integer(m->most));
+	return schema;
 }
 
 /* Null takes a setting away, so it may stand in a change. */
