@@ -95,14 +95,16 @@ static void log_refusal(const Session *s, const Fault *why, int repeats)
 	};
 	const FaultInfo *info = fault_info(why->code);
 	const Arrival *a = s->arrival;
-	char compute[QUOTED], client[QUOTED], error[600], hint[600], cause[600], user[600];
+	char compute[QUOTED], client[QUOTED], error[600], figures[600], hint[600], cause[600],
+		user[600];
 
 	log_at(levels[info->level],
-	       "session refused id=%llu phase=%s sqlstate=%s compute=%s client=%s error=%s%s%s%s "
+	       "session refused id=%llu phase=%s sqlstate=%s compute=%s client=%s error=%s%s%s%s%s "
 	       "repeats=%d",
 	       (unsigned long long)s->id, s->phase->name, info->sqlstate,
 	       text_quote(compute, QUOTED, a->compute), text_quote(client, QUOTED, a->client),
 	       text_quote(error, sizeof(error), why->detail),
+	       optional(figures, sizeof(figures), "figures", why->figures),
 	       optional(hint, sizeof(hint), "hint", why->hint),
 	       optional(cause, sizeof(cause), "cause", why->cause),
 	       optional(user, sizeof(user), "user", a->user ? a->user : ""), repeats);
