@@ -10,7 +10,6 @@
 #include "sys/clock.h"
 #include "sys/fetch.h"
 #include "sys/log.h"
-#include "sys/random.h"
 #include "sys/token.h"
 
 #define CALL_MS 5000
@@ -31,7 +30,6 @@ struct Activity {
 	Fetcher *fetcher;
 	Fetch *call; /* under way */
 	Timer timer;
-	char proxy_id[33];
 	bool failing; /* the last batch did not arrive; said once */
 	Seen seen[ROUTES_MAX];
 };
@@ -88,7 +86,7 @@ static char *make_batch(Activity *a)
 		if (s->sessions > 0 || s->last_sessions > 0)
 			json_array_append_new(list, describe(a->shared, i, s, now));
 	}
-	batch = json_pack("{s:s s:o}", "proxy_id", a->proxy_id, "computes", list);
+	batch = json_pack("{s:s s:o}", "proxy_id", a->shared->proxy_id, "computes", list);
 	if (json_array_size(list) > 0)
 		text = json_dumps(batch, JSON_COMPACT);
 	json_decref(batch);
@@ -148,7 +146,6 @@ Activity *activity_new(Loop *loop, const Shared *sh, const Config *conf)
 	a->shared = sh;
 	a->conf = conf_hold(conf);
 	a->fetcher = fetcher_new(loop);
-	random_hex(a->proxy_id, 16);
 	timer_init(&a->timer, loop, on_time, a);
 	on_time(a);
 	return a;
