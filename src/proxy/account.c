@@ -9,7 +9,7 @@
 #include "throttling.h"
 #include "worker.h"
 
-static const char *depth_name(WakeDepth depth)
+const char *account_depth(WakeDepth depth)
 {
 	static const char *const names[] = {"none", "warm", "frozen", "cold"};
 
@@ -53,7 +53,7 @@ void account_open(Session *s)
 		 (unsigned long long)s->id, compute_name(compute, a),
 		 text_quote(user, QUOTED, info.user), text_quote(database, QUOTED, info.database),
 		 text_quote(application, QUOTED, info.application_name),
-		 text_quote(client, QUOTED, a->client), depth_name(a->depth),
+		 text_quote(client, QUOTED, a->client), account_depth(a->depth),
 		 (long long)(a->routed_us - a->accepted_us),
 		 (long long)((a->woken_us ? a->woken_us : a->routed_us) - a->accepted_us),
 		 (long long)(a->ready_us - a->accepted_us), (long long)(now - a->accepted_us));
