@@ -29,6 +29,7 @@ static void show_work(Session *s)
 	SlotHead *head = &s->worker->shared->heads[s->slot];
 
 	atomic_store_explicit(&head->at_work, !watch_at_rest(&s->watch), memory_order_relaxed);
+	atomic_store_explicit(&head->listening, s->watch.listening, memory_order_relaxed);
 	atomic_store_explicit(&head->transactions, s->watch.transactions, memory_order_relaxed);
 }
 
