@@ -34,7 +34,6 @@ struct Hearing {
 	Fault why;                  /* for which we ended the stream, if we did */
 	int attempts;               /* since the last that told all */
 	bool said;                  /* the log knows that there are none */
-	bool heard;                 /* anything at all of this stream */
 	int64_t since_ms;           /* of this stream */
 	bool mentioned[ROUTES_MAX]; /* rows of computes of which this stream has told */
 };
@@ -137,24 +136,11 @@ static bool take_event(Hearing *h)
 
 /* ---- the stream ----------------------------------------------------------- */
 
-/* Who tells now may know of other computes than who told before. */
-static void begin_to_hear(Hearing *h)
-{
-	h->heard = true;
-	memset(h->mentioned, 0, sizeof(h->mentioned));
-	for (int i = 0; i < ROUTES_MAX; i++) {
-		if (atomic_load(&h->shared->route_tag[i]) != 0)
-			news_age(&h->shared->routes[i]);
-	}
-}
-
 static bool on_data(void *arg, Span piece)
 {
 	Hearing *h = arg;
 
 	timer_arm(&h->silent, SILENT_MS);
-	if (!h->heard)
-		begin_to_hear(h);
 	for (;;) {
 		switch (sse_next(&h->reader, &piece, &h->why)) {
 		case SSE_MORE:
@@ -224,6 +210,19 @@ static void on_silent(void *arg)
 	try_again(h, 0, "nothing was heard for 15 s");
 }
 
+/*
+ * Who tells now may know of other computes than who told before.  What is learnt from
+ * here on is newer than the state with which the stream begins.
+ */
+static void forget_generations(Hearing *h)
+{
+	memset(h->mentioned, 0, sizeof(h->mentioned));
+	for (int i = 0; i < ROUTES_MAX; i++) {
+		if (atomic_load(&h->shared->route_tag[i]) != 0)
+			news_age(&h->shared->routes[i]);
+	}
+}
+
 static void begin(void *arg)
 {
 	Hearing *h = arg;
@@ -238,9 +237,9 @@ static void begin(void *arg)
 
 	h->attempts++;
 	h->since_ms = clock_ms();
-	h->heard = false;
 	h->reader = (SseReader){.line_n = 0};
 	h->why = (Fault){.code = FAULT_NONE};
+	forget_generations(h);
 	token_read(h->conf, h->shared->proxy_token, token);
 	snprintf(url, sizeof(url), "%s/api/v1/events?proxy_id=%s",
 		 h->conf->wake.control_plane_url.s, h->shared->proxy_id);

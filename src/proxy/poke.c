@@ -35,6 +35,15 @@ static bool is_frozen(const Worker *w, const Route *r)
 	return news_is_frozen(r) && poke_news(w, r).kind == NEWS_FROZEN;
 }
 
+/* A cancel that another worker delivers counts as well: what the client sends next waits for it. */
+static bool is_at_work(const Session *s)
+{
+	const SlotHead *head = &s->worker->shared->heads[s->slot];
+
+	return !watch_at_rest(&s->watch) || stream_is_blocked(&s->compute.stream) ||
+	       atomic_load(&head->canceller) != 0;
+}
+
 /* The row of the compute that has to run for this session to go on, or NULL. */
 static const Route *needed_by(const Session *s)
 {
@@ -42,8 +51,7 @@ static const Route *needed_by(const Session *s)
 		return cancel_row(s);
 	if (session_is_in(s, PHASE_dial) || session_is_in(s, PHASE_login))
 		return s->route;
-	if ((session_is_in(s, PHASE_relay) || session_is_in(s, PHASE_drain)) &&
-	    (!watch_at_rest(&s->watch) || stream_is_blocked(&s->compute.stream)))
+	if ((session_is_in(s, PHASE_relay) || session_is_in(s, PHASE_drain)) && is_at_work(s))
 		return s->route;
 	return NULL;
 }

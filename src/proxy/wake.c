@@ -74,7 +74,7 @@ static bool is_outdated(const WakeCall *c)
 	return news_outdates(&news, c->answer.generation);
 }
 
-/* Looks after the address is in its place: who brings news meanwhile looks at that (events.c). */
+/* Looks after the address is in its place: who brings news meanwhile looks at that (hearing.c). */
 static void forget_if_outdated(const WakeCall *c)
 {
 	if (is_outdated(c))

@@ -5,7 +5,7 @@
 
 static Fault why;
 
-static bool read(const char *text, ComputeEvent *out)
+static bool read_event(const char *text, ComputeEvent *out)
 {
 	return event_read(span_of_text(text), out, &why);
 }
@@ -14,10 +14,11 @@ TEST(an_event_says_who_is_how)
 {
 	ComputeEvent e;
 
-	assert_true(read("{\"compute_id\": \"db\", \"project_id\": \"p\", \"state\": \"frozen\", "
-			 "\"generation\": 12, \"address\": \"/run/x/.s.PGSQL.1\", "
-			 "\"reason\": \"idle\"}",
-			 &e));
+	assert_true(
+		read_event("{\"compute_id\": \"db\", \"project_id\": \"p\", \"state\": \"frozen\", "
+			   "\"generation\": 12, \"address\": \"/run/x/.s.PGSQL.1\", "
+			   "\"reason\": \"idle\"}",
+			   &e));
 	assert_string_equal(e.compute, "db");
 	assert_string_equal(e.state, "frozen");
 	assert_int_equal(e.kind, NEWS_FROZEN);
@@ -29,9 +30,10 @@ TEST(a_compute_may_have_no_address)
 {
 	ComputeEvent e;
 
-	assert_true(read("{\"compute_id\": \"db\", \"state\": \"suspended\", \"generation\": 13, "
-			 "\"address\": null}",
-			 &e));
+	assert_true(
+		read_event("{\"compute_id\": \"db\", \"state\": \"suspended\", \"generation\": 13, "
+			   "\"address\": null}",
+			   &e));
 	assert_int_equal(e.kind, NEWS_DOWN);
 	assert_string_equal(e.address, "");
 }
@@ -40,7 +42,7 @@ TEST(a_state_that_is_not_known_tells_nothing)
 {
 	ComputeEvent e;
 
-	assert_true(read("{\"compute_id\": \"db\", \"state\": \"dream\\u0007ing\"}", &e));
+	assert_true(read_event("{\"compute_id\": \"db\", \"state\": \"dream\\u0007ing\"}", &e));
 	assert_int_equal(e.kind, NEWS_NONE);
 	assert_string_equal(e.state, "dream?ing");
 }
@@ -60,7 +62,7 @@ TEST(what_is_no_event_is_refused)
 	ComputeEvent e;
 
 	for (size_t i = 0; i < N_OF(bad); i++) {
-		assert_false(read(bad[i], &e));
+		assert_false(read_event(bad[i], &e));
 		assert_contains(why.detail, "an event");
 	}
 }
@@ -74,7 +76,7 @@ TEST(an_address_that_no_route_holds_is_none)
 	address[sizeof(address) - 1] = 0;
 	snprintf(text, sizeof(text),
 		 "{\"compute_id\": \"db\", \"state\": \"active\", \"address\": \"%s\"}", address);
-	assert_true(read(text, &e));
+	assert_true(read_event(text, &e));
 	assert_string_equal(e.address, "");
 }
 
