@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 
+import psycopg
 import pytest
 
 from harness import procs
@@ -471,3 +472,17 @@ def test_a_socket_of_an_earlier_life_leads_nobody_astray(start, events, template
     finally:
         for server in (first, second):
             server.stop(signal.SIGQUIT)
+
+
+def test_our_own_control_plane_is_heard(start_proxy):
+    """The same with what tells, stops and wakes for real."""
+    proxy = start_proxy({"*": "wake=control_plane"}, verbose=1, control={})
+    _, project = proxy.api("POST", "/api/v1/projects", {"name": "p"})
+    _, compute = proxy.api("POST", f"/api/v1/projects/{project['id']}/compute",
+                           {"engine": "postgres", "name": "db"})
+    for _ in range(3):
+        with psycopg.connect(compute["connection_uri"], autocommit=True) as conn:
+            assert conn.execute("select 1").fetchone() == (1,)
+            proxy.api("POST", "/api/v1/compute/db/suspend")
+            with pytest.raises(psycopg.OperationalError, match='compute "db" is being suspended'):
+                conn.execute("select 1")
