@@ -1,6 +1,6 @@
 /*
  * Why something failed: a code from faults.def, a sentence of detail, and where
- * there is one, a hint on what to do.
+ * there are any, the figures behind it and a hint on what to do.
  *
  * A function that can fail takes a Fault * last, returns false, and fills it.
  * A Fault holds no pointers, so it can be copied, kept, or lie in shared memory.
@@ -22,8 +22,9 @@ typedef enum FaultCode {
 typedef struct Fault {
 	FaultCode code;
 	char detail[256];
-	char hint[160];  /* empty if there is nothing to say */
-	char cause[160]; /* for the log alone: addresses and the like are no client's business */
+	char figures[200]; /* what was counted, measured or compared; empty if nothing was */
+	char hint[160];    /* empty if there is nothing to say */
+	char cause[160];   /* for the log alone: addresses and the like are no client's business */
 } Fault;
 
 typedef enum FaultLevel {
@@ -44,6 +45,9 @@ typedef struct FaultInfo {
 /* Fills *f and returns false, so that a check reads "return fault_set(...)". */
 bool fault_set(Fault *f, FaultCode code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Adds figures to a fault that was set; returns false as fault_set does. */
+bool fault_figures(Fault *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Adds a hint to a fault that was set; returns false as fault_set does. */
 bool fault_hint(Fault *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -42,6 +42,12 @@ void client_address_print(const ClientAddress *a, char *out, size_t size);
 /* The same without the port and brackets. */
 void client_address_print_ip(const ClientAddress *a, char *out, size_t size);
 
+/*
+ * The network that the address is taken to be of: a /24 of IPv4, a /56 of IPv6 as
+ * sites have them, or "local" for a Unix socket.
+ */
+void client_address_print_network(const ClientAddress *a, char *out, size_t size);
+
 /* Takes an IPv4 address out of IPv6's clothes; leaves all others as they are. */
 void client_address_unmap(ClientAddress *a);
 

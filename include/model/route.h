@@ -12,7 +12,8 @@
  * The answer is written by the claimer alone, and only while it is the claimer.
  * A worker that waits or has sessions counts itself in the row; a row that
  * nobody counts on may be given to another compute, which is why an answer says
- * whose it is.
+ * whose it is.  Each tenant of a row has a number, its tenancy; what others write
+ * about the tenant carries it, so that nothing has to be cleaned at the change.
  */
 #ifndef MODEL_ROUTE_H
 #define MODEL_ROUTE_H
@@ -29,6 +30,8 @@
 #define ROUTE_SERVER_SIZE  256
 #define ROUTE_WORKERS      64
 #define ROUTE_TURN_BITS    24
+#define ROUTE_TENANCY_BITS 16
+#define ROUTE_WAYS         16 /* rows that a name may lie in */
 
 typedef struct Shared Shared;
 
@@ -57,6 +60,8 @@ typedef struct Route {
 	_Atomic uint64_t state;
 	_Atomic int64_t wanted_until_ms; /* the latest deadline of those who wait */
 	_Atomic int64_t next_wake_us;    /* a token bucket (model/bucket.h) */
+	_Atomic uint64_t news;           /* what was told of it (model/news.h) */
+	_Atomic uint64_t reported; /* bytes that the control plane knows of (model/traffic.h) */
 	_Atomic uint32_t waiting[ROUTE_WORKERS];
 	_Atomic uint32_t sessions[ROUTE_WORKERS];
 	ROW(RouteAnswer) answer;
@@ -68,6 +73,21 @@ typedef struct Route {
  */
 Route *route_enter(Shared *sh, const char *name, int worker);
 void route_leave(Route *r, int worker);
+
+/* A compute's row, and its tenancy there. */
+typedef struct RouteTenant {
+	Route *row;
+	uint32_t tenancy;
+} RouteTenant;
+
+/* The rows that a name has now: almost always one, or none. The caller is not counted in them. */
+int route_rows(Shared *sh, const char *name, RouteTenant out[ROUTE_WAYS]);
+
+/* The tenancy of a row's present tenant. */
+uint32_t route_tenancy(const Shared *sh, const Route *r);
+
+/* Whether the row's tenant has that name, and which tenancy it is. */
+bool route_is_of(const Shared *sh, const Route *r, const char *name, uint32_t *tenancy);
 
 RouteState route_state(const Route *r);
 
@@ -115,6 +135,7 @@ typedef struct RouteView {
 	RouteAnswer answer;
 	bool ours;        /* the answer is about the compute that is wanted */
 	bool in_use;      /* a session is connected there */
+	bool frozen;      /* its server does not run, wherever it is */
 	bool have_waited; /* the caller waited for this very answer */
 	int64_t now_ms, ttl_ms, negative_ttl_ms;
 } RouteView;

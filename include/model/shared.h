@@ -14,6 +14,7 @@
  *	tallies[]  how many places each limited name has taken (model/tally.h)
  *	tickets    the keys of TLS session tickets; the supervisor writes them
  *	throttles  who failed to log in, and has to wait (model/throttle.h)
+ *	traffic[]  bytes of each compute, a cell for each worker (model/traffic.h)
  *	repeats    what the log was told a moment ago (model/repeat.h)
  */
 #ifndef MODEL_SHARED_H
@@ -32,6 +33,7 @@
 #include "model/stats.h"
 #include "model/tally.h"
 #include "model/throttle.h"
+#include "model/traffic.h"
 
 #define WORKERS_MAX   64
 #define ROUTES_MAX    8192
@@ -60,6 +62,7 @@ typedef struct WorkerCell {
 	_Atomic uint32_t gated;    /* it has stopped accepting because others have less to do */
 	_Atomic uint32_t ready;    /* it accepts connections */
 	_Atomic uint32_t turns;    /* counts the nudges it has heard */
+	_Atomic uint32_t told;     /* counts news of computes; the monitor writes it */
 	Stats stats;
 } WorkerCell;
 
@@ -68,6 +71,7 @@ typedef struct Shared {
 	int n_workers, n_slots;
 	uint8_t hash_key[16];
 	char proxy_token[65];         /* bearer token for the control plane of this process tree */
+	char proxy_id[33];            /* random: one life of this process tree */
 	_Atomic uint32_t conf_turn;   /* odd while the text is being replaced */
 	_Atomic uint32_t max_clients; /* as configured, at most n_slots */
 	_Atomic uint64_t worker_restarts;
@@ -76,12 +80,14 @@ typedef struct Shared {
 	char conf_text[CONF_TEXT_MAX];
 	WorkerCell workers[WORKERS_MAX];
 	/* Apart from what they are about, so that a search touches few pages. */
-	_Atomic uint64_t route_tag[ROUTES_MAX]; /* keyed hash of the compute's name; 0: free */
+	_Atomic uint64_t
+		route_tag[ROUTES_MAX]; /* keyed hash of the compute's name and tenancy; 0: free */
 	_Atomic uint64_t tally_word[TALLIES_MAX];
 	SlotHead heads[SLOTS_MAX];
 	Route routes[ROUTES_MAX];
 	Memo buckets[BUCKET_KINDS], throttles, repeats;
 	Tally tallies[TALLIES_MAX];
+	TrafficCell traffic[WORKERS_MAX][ROUTES_MAX];
 	SlotRow slots[];
 } Shared;
 

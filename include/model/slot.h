@@ -36,6 +36,7 @@ typedef struct SlotHead {
 	_Atomic uint32_t canceller; /* Claimer of the worker that delivers a cancel; 0: nobody */
 	_Atomic uint32_t route;     /* 1 + the number of its compute's row; 0: none */
 	_Atomic uint32_t at_work;   /* a request is unanswered or a transaction open */
+	_Atomic uint32_t listening; /* it has executed LISTEN (proto/watch.h) */
 	_Atomic uint64_t key;       /* slot_key() of what the client was given; 0: nothing yet */
 	_Atomic uint64_t transactions;
 } SlotHead;
@@ -55,6 +56,7 @@ typedef struct SlotInfo {
 	bool tls;                    /* it was reached over TLS */
 	char compute[NAME_SIZE], user[NAME_SIZE], database[NAME_SIZE], application_name[NAME_SIZE];
 	char client[NAME_SIZE];
+	char network[NAME_SIZE]; /* of the client, as reports name it */
 } SlotInfo;
 
 typedef ROW(SlotInfo) SlotRow;

@@ -24,7 +24,7 @@ static inline Side side_other(Side side)
 
 /* One direction's place in its stream of frames. */
 typedef struct FrameCursor {
-	uint8_t head[8]; /* the part of a frame's head seen so far */
+	uint8_t head[16]; /* the part of a frame's head seen so far */
 	uint8_t have;
 	uint32_t left; /* bytes of the current frame still to come */
 } FrameCursor;
@@ -40,6 +40,7 @@ typedef struct Watch {
 	bool in_transaction;
 	bool terminated; /* the client said goodbye */
 	bool refused;    /* the compute's last word was an error */
+	bool listening;  /* it has executed LISTEN, and may wait for a notification */
 	uint64_t requests, transactions, rows;
 } Watch;
 

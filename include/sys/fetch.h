@@ -3,6 +3,9 @@
  *
  * One Fetcher per process keeps connections alive between calls.  What comes
  * back is bounded in size and time before it is looked at.
+ *
+ * An answer may also be heard as it comes, without an end (on_data).  Then there
+ * is no bound but on each piece, and the caller minds the time.
  */
 #ifndef SYS_FETCH_H
 #define SYS_FETCH_H
@@ -31,7 +34,12 @@ typedef struct FetchCall {
 	const char *token;   /* bearer token, or "" */
 	const char *post;    /* JSON to be POSTed, or NULL for a GET */
 	const char *ca_file; /* of the server's certificate; NULL or "": the system's authorities */
-	int64_t connect_ms, total_ms;
+	int64_t connect_ms, total_ms; /* 0: as long as it likes */
+	/*
+	 * NULL, or hears the pieces of a good answer (status 200), which is not kept;
+	 * false ends it.  Must not cancel the call.
+	 */
+	bool (*on_data)(void *arg, Span piece);
 	void (*on_answer)(void *arg, const FetchAnswer *answer);
 	void *arg;
 } FetchCall;

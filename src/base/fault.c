@@ -24,6 +24,16 @@ bool fault_set(Fault *f, FaultCode code, const char *fmt, ...)
 	return false;
 }
 
+bool fault_figures(Fault *f, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(f->figures, sizeof(f->figures), fmt, ap);
+	va_end(ap);
+	return false;
+}
+
 bool fault_hint(Fault *f, const char *fmt, ...)
 {
 	va_list ap;

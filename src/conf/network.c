@@ -40,6 +40,20 @@ void client_address_print(const ClientAddress *a, char *out, size_t size)
 		snprintf(out, size, a->family == 4 ? "%s:%d" : "[%s]:%d", ip, a->port);
 }
 
+void client_address_print_network(const ClientAddress *a, char *out, size_t size)
+{
+	int bits = a->family == 4 ? 24 : 56;
+	ClientAddress network = {.family = a->family};
+	char ip[INET6_ADDRSTRLEN];
+
+	memcpy(network.bytes, a->bytes, (size_t)bits / 8);
+	client_address_print_ip(&network, ip, sizeof(ip));
+	if (a->family == 0)
+		snprintf(out, size, "local");
+	else
+		snprintf(out, size, "%s/%d", ip, bits);
+}
+
 /* As it is written, mapped or not. */
 static bool read_address(ClientAddress *out, const char *text)
 {

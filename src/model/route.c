@@ -6,9 +6,12 @@
 #include "hash.h"
 #include "model/bucket.h"
 #include "model/shared.h"
+#include "model/traffic.h"
 
-#define WAYS        16 /* rows that a name may lie in */
+/* A tag is a hash of the tenant's name, and above it the tenancy. */
 #define TAG_FREE    0
+#define HASH_BITS   (64 - ROUTE_TENANCY_BITS)
+#define HASH_MASK   ((UINT64_C(1) << HASH_BITS) - 1)
 #define PHASE_SHIFT (32 + ROUTE_TURN_BITS)
 #define TURN_MASK   ((1u << ROUTE_TURN_BITS) - 1)
 
@@ -87,9 +90,52 @@ static bool is_in_use(const Route *r)
 }
 
 /* A name's hash, never TAG_FREE. */
-static uint64_t tag_of(const Shared *sh, const char *name)
+static uint64_t hash_of(const Shared *sh, const char *name)
 {
-	return siphash(sh->hash_key, name, strlen(name)) | 1;
+	return (siphash(sh->hash_key, name, strlen(name)) & HASH_MASK) | 1;
+}
+
+static uint32_t tenancy_of(uint64_t tag)
+{
+	return (uint32_t)(tag >> HASH_BITS);
+}
+
+static uint64_t next_tag(uint64_t seen, uint64_t hash)
+{
+	return (uint64_t)(tenancy_of(seen) + 1) << HASH_BITS | hash;
+}
+
+static const _Atomic uint64_t *tag_at(const Shared *sh, const Route *r)
+{
+	return &sh->route_tag[r - sh->routes];
+}
+
+uint32_t route_tenancy(const Shared *sh, const Route *r)
+{
+	return tenancy_of(atomic_load(tag_at(sh, r)));
+}
+
+bool route_is_of(const Shared *sh, const Route *r, const char *name, uint32_t *tenancy)
+{
+	uint64_t tag = atomic_load(tag_at(sh, r));
+
+	*tenancy = tenancy_of(tag);
+	return (tag & HASH_MASK) == hash_of(sh, name);
+}
+
+int route_rows(Shared *sh, const char *name, RouteTenant out[ROUTE_WAYS])
+{
+	uint64_t hash = hash_of(sh, name);
+	int n = 0;
+
+	for (uint64_t way = 0; way < ROUTE_WAYS; way++) {
+		Route *r = &sh->routes[(hash + way) % ROUTES_MAX];
+		uint64_t tag = atomic_load(tag_at(sh, r));
+
+		if ((tag & HASH_MASK) == hash)
+			out[n++] = (RouteTenant){r, tenancy_of(tag)};
+	}
+	return n;
 }
 
 /*
@@ -98,12 +144,12 @@ static uint64_t tag_of(const Shared *sh, const char *name)
  * of us sees the other, and if it is us, the row goes back.  What the row still
  * tells of its old name harms nobody: an answer says whose it is.
  */
-static bool take_over(Shared *sh, Route *r, uint64_t seen, uint64_t tag)
+static bool take_over(Shared *sh, Route *r, uint64_t seen, uint64_t hash)
 {
 	_Atomic uint64_t *at = &sh->route_tag[r - sh->routes];
-	uint64_t mine = tag;
+	uint64_t mine = next_tag(seen, hash);
 
-	if (is_in_use(r) || !atomic_compare_exchange_strong(at, &seen, tag))
+	if (is_in_use(r) || !atomic_compare_exchange_strong(at, &seen, mine))
 		return false;
 	if (!is_in_use(r))
 		return true;
@@ -111,23 +157,32 @@ static bool take_over(Shared *sh, Route *r, uint64_t seen, uint64_t tag)
 	return false;
 }
 
+typedef enum Haste { TAKE_FREE, TAKE_REPORTED, TAKE_UNUSED, HASTES } Haste;
+
+/* Bytes that the control plane has not heard of would be lost with the tenant. */
+static bool may_take(const Shared *sh, const Route *r, Haste haste)
+{
+	return haste == TAKE_UNUSED || (haste == TAKE_REPORTED && traffic_is_reported(sh, r));
+}
+
 /*
  * The first free row, so that two who make one for the same name meet at it;
  * else the first that nobody uses.  (There two may part, and one name have two
  * rows: then it may be woken twice, which computes do not mind.)
  */
-static Route *find_or_make(Shared *sh, uint64_t tag)
+static Route *find_or_make(Shared *sh, uint64_t hash)
 {
-	for (int pass = 0; pass < 2; pass++) {
-		for (int way = 0; way < WAYS; way++) {
-			size_t i = (size_t)(tag + (uint64_t)way) % ROUTES_MAX;
+	for (Haste haste = TAKE_FREE; haste < HASTES; haste++) {
+		for (uint64_t way = 0; way < ROUTE_WAYS; way++) {
+			size_t i = (size_t)((hash + way) % ROUTES_MAX);
+			Route *r = &sh->routes[i];
 			uint64_t seen = atomic_load(&sh->route_tag[i]);
 
 			if (seen == TAG_FREE)
-				atomic_compare_exchange_strong(&sh->route_tag[i], &seen, tag);
-			if (seen == TAG_FREE || seen == tag ||
-			    (pass == 1 && take_over(sh, &sh->routes[i], seen, tag)))
-				return &sh->routes[i];
+				atomic_compare_exchange_strong(&sh->route_tag[i], &seen, hash);
+			if (seen == TAG_FREE || (seen & HASH_MASK) == hash ||
+			    (may_take(sh, r, haste) && take_over(sh, r, seen, hash)))
+				return r;
 		}
 	}
 	return NULL;
@@ -135,15 +190,15 @@ static Route *find_or_make(Shared *sh, uint64_t tag)
 
 Route *route_enter(Shared *sh, const char *name, int worker)
 {
-	uint64_t tag = tag_of(sh, name);
+	uint64_t hash = hash_of(sh, name);
 
 	for (int tries = 0; tries < 1000; tries++) {
-		Route *r = find_or_make(sh, tag);
+		Route *r = find_or_make(sh, hash);
 
 		if (!r)
 			return NULL;
 		atomic_fetch_add(&r->waiting[worker], 1);
-		if (atomic_load(&sh->route_tag[r - sh->routes]) == tag)
+		if ((atomic_load(tag_at(sh, r)) & HASH_MASK) == hash)
 			return r;
 		route_leave(r, worker);
 	}
@@ -203,6 +258,8 @@ RouteVerdict route_verdict(const RouteView *v)
 	case ROUTE_FAILED:
 		return verdict_of_failed(v);
 	case ROUTE_AWAKE:
+		if (v->frozen)
+			return ROUTE_CLAIM;
 		if (v->have_waited || v->in_use || v->now_ms - v->answer.learnt_ms < v->ttl_ms)
 			return ROUTE_USE;
 		return ROUTE_CLAIM;

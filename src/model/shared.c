@@ -25,6 +25,8 @@ static uint64_t layout_hash(void)
 				  offsetof(Shared, tallies),
 				  sizeof(Memo),
 				  offsetof(Shared, buckets),
+				  sizeof(TrafficCell),
+				  offsetof(Shared, traffic),
 				  BUCKET_KINDS,
 				  FAULT_COUNT};
 	uint64_t hash = 14695981039346656037u; /* FNV-1a */

@@ -32,6 +32,7 @@ void slot_release(Shared *sh, uint32_t slot, uint32_t *hint)
 	atomic_store(&head->key, 0);
 	ROW_STORE(&sh->slots[slot], &nothing);
 	atomic_store(&head->at_work, 0);
+	atomic_store(&head->listening, 0);
 	atomic_store(&head->transactions, 0);
 	atomic_store(&head->route, 0);
 	atomic_store(&head->owner, 0);

@@ -5,95 +5,210 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "causes.h"
 #include "sys/clock.h"
 #include "sys/fetch.h"
 #include "sys/log.h"
-#include "sys/random.h"
 #include "sys/token.h"
 
-#define CALL_MS 5000
+#define CALL_MS   5000
+#define BATCH_MAX (256 << 10) /* bytes, after which another batch is begun */
 
 /* What was seen of one compute. */
 typedef struct Seen {
-	uint32_t sessions, at_work;
+	uint32_t sessions, at_work, listening;
 	uint64_t transactions;      /* of the sessions there are now */
 	uint64_t last_transactions; /* as it was at the last look */
 	uint32_t last_sessions;
 	int64_t active_ms; /* when something last moved */
+	bool under_way;    /* in the batch that is being sent, with the following */
+	uint32_t tenancy;
+	Traffic traffic;
 } Seen;
+
+/* And of one session, at the last look. */
+typedef struct SeenSession {
+	uint64_t id, transactions;
+	int64_t active_ms;
+} SeenSession;
 
 struct Activity {
 	Loop *loop;
-	const Shared *shared;
+	Shared *shared;
 	const Config *conf;
 	Fetcher *fetcher;
 	Fetch *call; /* under way */
 	Timer timer;
-	char proxy_id[33];
-	bool failing; /* the last batch did not arrive; said once */
+	Causes *causes;
+	int64_t now_ms; /* of the last look */
+	int next;       /* the row with which the next batch begins */
+	bool failing;   /* the last batch did not arrive; said once */
+	SeenSession *sessions;
 	Seen seen[ROUTES_MAX];
 };
 
-static void count_sessions(Activity *a)
-{
-	const Shared *sh = a->shared;
+/* ---- looking -------------------------------------------------------------- */
 
+/* Which session it is, and when it last did something: at the latest now, if it has since. */
+static int64_t active_since(SeenSession *last, const SlotInfo *info, bool at_work,
+			    uint64_t transactions, int64_t now)
+{
+	if (last->id != info->session_id || last->transactions != transactions || at_work)
+		last->active_ms = now;
+	last->id = info->session_id;
+	last->transactions = transactions;
+	return last->active_ms;
+}
+
+static void look_at_session(Activity *a, int slot, int compute)
+{
+	const SlotHead *head = &a->shared->heads[slot];
+	Doing doing = {.sessions = 1};
+	Seen *s = &a->seen[compute];
+	uint64_t transactions = atomic_load_explicit(&head->transactions, memory_order_relaxed);
+	SlotInfo info;
+
+	doing.at_work = atomic_load_explicit(&head->at_work, memory_order_relaxed);
+	doing.listening = atomic_load_explicit(&head->listening, memory_order_relaxed);
+	s->sessions++;
+	s->at_work += doing.at_work;
+	s->listening += doing.listening;
+	s->transactions += transactions;
+	if (!ROW_LOAD(&a->shared->slots[slot], &info))
+		return; /* it is being written; who it is, the next look tells */
+	doing.active_ms =
+		active_since(&a->sessions[slot], &info, doing.at_work > 0, transactions, a->now_ms);
+	causes_add(a->causes, compute, &info, &doing);
+}
+
+static void forget_last_look(Activity *a)
+{
+	causes_clear(a->causes);
 	for (int i = 0; i < ROUTES_MAX; i++) {
 		Seen *s = &a->seen[i];
 
 		s->last_transactions = s->transactions;
 		s->last_sessions = s->sessions;
-		s->sessions = s->at_work = 0;
+		s->sessions = s->at_work = s->listening = 0;
 		s->transactions = 0;
 	}
+}
+
+static void look(Activity *a)
+{
+	const Shared *sh = a->shared;
+
+	forget_last_look(a);
+	a->now_ms = clock_ms();
 	for (int i = 0; i < sh->n_slots; i++) {
 		const SlotHead *head = &sh->heads[i];
 		uint32_t route = atomic_load_explicit(&head->route, memory_order_relaxed);
 
-		if (route == 0 || atomic_load_explicit(&head->owner, memory_order_relaxed) == 0)
-			continue;
-		a->seen[route - 1].sessions++;
-		a->seen[route - 1].at_work +=
-			atomic_load_explicit(&head->at_work, memory_order_relaxed);
-		a->seen[route - 1].transactions +=
-			atomic_load_explicit(&head->transactions, memory_order_relaxed);
+		if (route != 0 && atomic_load_explicit(&head->owner, memory_order_relaxed) != 0)
+			look_at_session(a, i, (int)route - 1);
 	}
 }
 
-static json_t *describe(const Shared *sh, int route, Seen *s, int64_t now)
+/* ---- telling -------------------------------------------------------------- */
+
+/*
+ * Totals begin anew with each tenancy of a row, and with each life of the process
+ * tree; the epoch says which of them they are of.
+ */
+static json_t *describe_traffic(const Activity *a, int compute)
 {
-	RouteAnswer answer;
+	const Seen *s = &a->seen[compute];
+	char epoch[80];
+
+	snprintf(epoch, sizeof(epoch), "%s-%d-%u", a->shared->proxy_id, compute, s->tenancy);
+	return json_pack("{s:s s:I s:I}", "epoch", epoch, "received",
+			 (json_int_t)s->traffic.received, "sent", (json_int_t)s->traffic.sent);
+}
+
+static json_t *describe(Activity *a, int compute, const char *name)
+{
+	Seen *s = &a->seen[compute];
+	int64_t now = a->now_ms;
 
 	if (s->at_work > 0 || s->transactions != s->last_transactions ||
 	    s->sessions != s->last_sessions)
 		s->active_ms = now;
-	route_load(&sh->routes[route], &answer);
-	return json_pack("{s:s s:i s:i s:I s:I}", "compute_id", answer.name, "sessions",
-			 (int)s->sessions, "at_work", (int)s->at_work, "transactions",
-			 (json_int_t)s->transactions, "idle_ms", (json_int_t)(now - s->active_ms));
+	return json_pack("{s:s s:i s:i s:i s:I s:I s:o s:o}", "compute_id", name, "sessions",
+			 (int)s->sessions, "at_work", (int)s->at_work, "listening",
+			 (int)s->listening, "transactions", (json_int_t)s->transactions, "idle_ms",
+			 (json_int_t)(now - s->active_ms), "traffic", describe_traffic(a, compute),
+			 "causes", causes_list(a->causes, compute, now));
 }
 
-/* NULL if there is nothing to tell. */
-static char *make_batch(Activity *a)
+/* Whether there is something to tell of a row, and of whom; bytes that are not known yet are. */
+static bool is_worth_telling(Activity *a, int compute, RouteAnswer *answer)
 {
-	json_t *list = json_array(), *batch;
-	int64_t now = clock_ms();
-	char *text = NULL;
+	Seen *s = &a->seen[compute];
+	const Route *r = &a->shared->routes[compute];
 
+	if (s->sessions == 0 && s->last_sessions == 0 && traffic_is_reported(a->shared, r))
+		return false;
+	route_load(r, answer);
+	if (!route_is_of(a->shared, r, answer->name, &s->tenancy))
+		return false; /* it changes hands */
+	s->traffic = traffic_sum(a->shared, r, s->tenancy);
+	return true;
+}
+
+static void append(Buf *out, const char *text)
+{
+	buf_append(out, span_of_text(text));
+}
+
+static void append_compute(Activity *a, int compute, const char *name, bool first, Buf *out)
+{
+	json_t *json = describe(a, compute, name);
+	char *text = json_dumps(json, JSON_COMPACT);
+
+	append(out, first ? "" : ",");
+	append(out, text);
+	a->seen[compute].under_way = true;
+	free(text);
+	json_decref(json);
+}
+
+/* False if there is nothing to tell of the rows that are left. */
+static bool make_batch(Activity *a, Buf *out)
+{
+	bool any = false;
+
+	append(out, "{\"proxy_id\":\"");
+	append(out, a->shared->proxy_id);
+	append(out, "\",\"computes\":[");
+	for (; a->next < ROUTES_MAX && buf_size(out) < BATCH_MAX; a->next++) {
+		RouteAnswer answer;
+
+		if (atomic_load(&a->shared->route_tag[a->next]) == 0 ||
+		    !is_worth_telling(a, a->next, &answer))
+			continue;
+		append_compute(a, a->next, answer.name, !any, out);
+		any = true;
+	}
+	buf_append_text(out, "]}");
+	return any;
+}
+
+static void batch_is_over(Activity *a, bool arrived)
+{
 	for (int i = 0; i < ROUTES_MAX; i++) {
 		Seen *s = &a->seen[i];
+		Route *r = &a->shared->routes[i];
 
-		if (s->sessions > 0 || s->last_sessions > 0)
-			json_array_append_new(list, describe(a->shared, i, s, now));
+		if (s->under_way && arrived && route_tenancy(a->shared, r) == s->tenancy)
+			traffic_reported(r, &s->traffic);
+		s->under_way = false;
 	}
-	batch = json_pack("{s:s s:o}", "proxy_id", a->proxy_id, "computes", list);
-	if (json_array_size(list) > 0)
-		text = json_dumps(batch, JSON_COMPACT);
-	json_decref(batch);
-	return text;
 }
+
+static void send_batch(Activity *a);
 
 static void on_answer(void *arg, const FetchAnswer *answer)
 {
@@ -101,14 +216,17 @@ static void on_answer(void *arg, const FetchAnswer *answer)
 	bool failed = answer->status != 200;
 
 	a->call = NULL;
+	batch_is_over(a, !failed);
 	if (failed && !a->failing)
 		log_warning("could not report activity, trying again each activity_interval: "
 			    "status=%d error=\"%s\"",
 			    answer->status, answer->error);
 	a->failing = failed;
+	if (!failed)
+		send_batch(a);
 }
 
-static void send_batch(Activity *a, char *text)
+static void post(Activity *a, const char *text)
 {
 	char url[CONF_VALUE_MAX + 32], token[TOKEN_SIZE];
 	FetchCall call = {.url = url,
@@ -125,22 +243,29 @@ static void send_batch(Activity *a, char *text)
 	a->call = fetch(a->fetcher, &call);
 }
 
+/* The rest goes when this has arrived. */
+static void send_batch(Activity *a)
+{
+	Buf batch = {0};
+
+	if (make_batch(a, &batch))
+		post(a, (const char *)buf_span(&batch).at);
+	buf_free(&batch);
+}
+
 static void on_time(void *arg)
 {
 	Activity *a = arg;
-	char *text;
 
 	timer_arm(&a->timer, conf_ms(a->conf->reveille.activity_interval));
 	if (a->call)
 		return;
-	count_sessions(a);
-	text = make_batch(a);
-	if (text)
-		send_batch(a, text);
-	free(text);
+	look(a);
+	a->next = 0;
+	send_batch(a);
 }
 
-Activity *activity_new(Loop *loop, const Shared *sh, const Config *conf)
+Activity *activity_new(Loop *loop, Shared *sh, const Config *conf)
 {
 	Activity *a = NEW(Activity);
 
@@ -148,7 +273,8 @@ Activity *activity_new(Loop *loop, const Shared *sh, const Config *conf)
 	a->shared = sh;
 	a->conf = conf_hold(conf);
 	a->fetcher = fetcher_new(loop);
-	random_hex(a->proxy_id, 16);
+	a->causes = causes_new(ROUTES_MAX);
+	a->sessions = mem_new((size_t)sh->n_slots, sizeof(SeenSession));
 	timer_init(&a->timer, loop, on_time, a);
 	on_time(a);
 	return a;
@@ -167,5 +293,7 @@ void activity_free(Activity *a)
 	timer_stop(&a->timer);
 	fetcher_free(a->fetcher);
 	conf_release(a->conf);
+	causes_free(a->causes);
+	free(a->sessions);
 	free(a);
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "activity.h"
+#include "hearing.h"
 #include "metrics.h"
 #include "sys/log.h"
 #include "sys/serve.h"
@@ -13,10 +14,11 @@
 
 typedef struct Monitor {
 	const MonitorSetup *setup;
-	const Shared *shared;
+	Shared *shared;
 	const Config *conf;
 	Loop *loop;
 	Activity *activity;
+	Hearing *hearing;
 	HttpServer *server;
 	SignalWatch signals[SIGNALS];
 } Monitor;
@@ -76,7 +78,7 @@ static void on_request(void *arg, Request *r)
 		       span_of_text("there are /metrics, /healthz and /readyz\n"));
 }
 
-/* Activity is of interest only to a control plane that wakes our computes. */
+/* There is something to talk about only with a control plane that wakes our computes. */
 static bool asks_control_plane(const Config *conf)
 {
 	for (int i = 0; i < conf->n_databases; i++) {
@@ -86,12 +88,15 @@ static bool asks_control_plane(const Config *conf)
 	return false;
 }
 
-static void report_activity(Monitor *m)
+static void talk_to_control_plane(Monitor *m)
 {
-	if (m->activity)
+	if (m->activity) {
 		activity_reconfigure(m->activity, m->conf);
-	else if (asks_control_plane(m->conf))
+		hearing_reconfigure(m->hearing, m->conf);
+	} else if (asks_control_plane(m->conf)) {
 		m->activity = activity_new(m->loop, m->shared, m->conf);
+		m->hearing = hearing_new(m->loop, m->shared, m->setup->nudges, m->conf);
+	}
 }
 
 static void reload(Monitor *m)
@@ -103,7 +108,7 @@ static void reload(Monitor *m)
 	conf_release(m->conf);
 	m->conf = next;
 	log_set(conf_is(&next->reveille.log_format, "json"), next->reveille.verbose);
-	report_activity(m);
+	talk_to_control_plane(m);
 }
 
 static void on_signal(void *arg, int number)
@@ -135,7 +140,7 @@ static void begin(Monitor *m)
 	for (int i = 0; i < SIGNALS; i++)
 		signal_watch_start(&m->signals[i], m->loop, numbers[i], on_signal, m);
 	m->server = serve_open(m->loop, &serve);
-	report_activity(m);
+	talk_to_control_plane(m);
 }
 
 static void end(Monitor *m)
@@ -143,8 +148,10 @@ static void end(Monitor *m)
 	serve_close(m->server);
 	for (int i = 0; i < SIGNALS; i++)
 		signal_watch_stop(&m->signals[i]);
-	if (m->activity)
+	if (m->activity) {
 		activity_free(m->activity);
+		hearing_free(m->hearing);
+	}
 	loop_free(m->loop);
 	conf_release(m->conf);
 }

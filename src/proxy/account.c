@@ -9,7 +9,7 @@
 #include "throttling.h"
 #include "worker.h"
 
-static const char *depth_name(WakeDepth depth)
+const char *account_depth(WakeDepth depth)
 {
 	static const char *const names[] = {"none", "warm", "frozen", "cold"};
 
@@ -53,7 +53,7 @@ void account_open(Session *s)
 		 (unsigned long long)s->id, compute_name(compute, a),
 		 text_quote(user, QUOTED, info.user), text_quote(database, QUOTED, info.database),
 		 text_quote(application, QUOTED, info.application_name),
-		 text_quote(client, QUOTED, a->client), depth_name(a->depth),
+		 text_quote(client, QUOTED, a->client), account_depth(a->depth),
 		 (long long)(a->routed_us - a->accepted_us),
 		 (long long)((a->woken_us ? a->woken_us : a->routed_us) - a->accepted_us),
 		 (long long)(a->ready_us - a->accepted_us), (long long)(now - a->accepted_us));
@@ -95,14 +95,16 @@ static void log_refusal(const Session *s, const Fault *why, int repeats)
 	};
 	const FaultInfo *info = fault_info(why->code);
 	const Arrival *a = s->arrival;
-	char compute[QUOTED], client[QUOTED], error[600], hint[600], cause[600], user[600];
+	char compute[QUOTED], client[QUOTED], error[600], figures[600], hint[600], cause[600],
+		user[600];
 
 	log_at(levels[info->level],
-	       "session refused id=%llu phase=%s sqlstate=%s compute=%s client=%s error=%s%s%s%s "
+	       "session refused id=%llu phase=%s sqlstate=%s compute=%s client=%s error=%s%s%s%s%s "
 	       "repeats=%d",
 	       (unsigned long long)s->id, s->phase->name, info->sqlstate,
 	       text_quote(compute, QUOTED, a->compute), text_quote(client, QUOTED, a->client),
 	       text_quote(error, sizeof(error), why->detail),
+	       optional(figures, sizeof(figures), "figures", why->figures),
 	       optional(hint, sizeof(hint), "hint", why->hint),
 	       optional(cause, sizeof(cause), "cause", why->cause),
 	       optional(user, sizeof(user), "user", a->user ? a->user : ""), repeats);

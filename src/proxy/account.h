@@ -7,6 +7,9 @@
 
 #include "session.h"
 
+/* How a depth is called in the log. */
+const char *account_depth(WakeDepth depth);
+
 /* The session is logged in. */
 void account_open(Session *s);
 

@@ -48,6 +48,7 @@ static void fill_slot(Session *s)
 	copy_name(info.database, startup_get(startup, "database"));
 	copy_name(info.application_name, startup_get(startup, "application_name"));
 	text_copy(info.client, sizeof(info.client), a->client);
+	client_address_print_network(&a->from, info.network, sizeof(info.network));
 	session_publish(s, &info);
 }
 

@@ -11,6 +11,7 @@
 #include "model/bucket.h"
 #include "peers.h"
 #include "phases.h"
+#include "poke.h"
 #include "sys/clock.h"
 #include "throttling.h"
 #include "worker.h"
@@ -32,7 +33,8 @@ typedef struct Delivery {
 	Told *told; /* peers */
 	int n_told, pending;
 	int64_t since_ms;
-	uint32_t slot; /* being cancelled, or SLOT_NONE */
+	uint32_t slot;    /* being cancelled, or SLOT_NONE */
+	const Route *row; /* of its compute, or NULL */
 	SlotInfo info;
 	bool claimed;
 } Delivery;
@@ -76,6 +78,31 @@ static bool claim(Session *s, Delivery *d)
 	return d->claimed;
 }
 
+const Route *cancel_row(const Session *s)
+{
+	const Delivery *d = s->work;
+
+	return d->canceller ? d->row : NULL;
+}
+
+/* A server that does not run takes no cancels either. */
+void cancel_look_at_news(const Session *s)
+{
+	const Delivery *d = s->work;
+
+	if (cancel_row(s) && news_is_frozen(d->row))
+		poke(s->worker, d->row, d->info.compute);
+}
+
+/* The session that is meant may end meanwhile, and its row go to another: then too much is poked.
+ */
+static const Route *row_of(const Shared *sh, uint32_t slot)
+{
+	uint32_t number = atomic_load(&sh->heads[slot].route);
+
+	return number ? &sh->routes[number - 1] : NULL;
+}
+
 static void deliver(Session *s)
 {
 	Delivery *d = s->work;
@@ -89,7 +116,9 @@ static void deliver(Session *s)
 		close_on_the_beat(s);
 		return;
 	}
+	d->row = row_of(s->worker->shared, d->slot);
 	d->canceller = cancel_send(s->worker, &target, on_delivered, s);
+	cancel_look_at_news(s);
 }
 
 static void on_told(void *arg)

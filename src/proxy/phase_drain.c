@@ -1,31 +1,50 @@
 /*
  * drain: as relay, but the session ends as soon as it is at rest.
+ *
+ * If what it had to go for is past by then, as when a compute that was to be
+ * suspended is wanted after all, it stays.
  */
 #include "phases.h"
+#include "poke.h"
 #include "worker.h"
 
-static void end_if_at_rest(Session *s)
+bool session_has_to_go(const Session *s, Fault *why)
+{
+	SlotInfo info;
+
+	if (s->worker->draining)
+		return !why || !fault_set(why, FAULT_SHUTDOWN,
+					  "terminating connection because the proxy is shutting "
+					  "down");
+	if (!s->route || poke_news(s->worker, s->route).kind != NEWS_ENDING)
+		return false;
+	if (!why)
+		return true;
+	session_slot_info(s, &info);
+	fault_set(why, FAULT_SUSPENDED, "compute \"%s\" is being suspended", info.compute);
+	return !fault_hint(why, "connect again: that wakes it");
+}
+
+void drain_look(Session *s)
 {
 	Fault why;
 
-	if (!watch_at_rest(&s->watch) || stream_is_blocked(&s->client.stream))
-		return;
-	fault_set(&why, FAULT_SHUTDOWN,
-		  "terminating connection because the proxy is shutting down");
-	session_refuse(s, &why);
+	if (watch_at_rest(&s->watch) && !stream_is_blocked(&s->client.stream) &&
+	    session_has_to_go(s, &why))
+		session_refuse(s, &why);
 }
 
 void phase_drain_enter(Session *s)
 {
 	stat_add(&s->worker->cell->stats.computes_active, 1);
-	end_if_at_rest(s);
+	drain_look(s);
 }
 
 void phase_drain_event(Session *s, Event e)
 {
 	relay_event_common(s, e);
 	if (session_is_in(s, PHASE_drain))
-		end_if_at_rest(s);
+		drain_look(s);
 }
 
 void phase_drain_leave(Session *s)

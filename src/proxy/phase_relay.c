@@ -17,7 +17,7 @@ void phase_relay_enter(Session *s)
 	if (!session_is_in(s, PHASE_relay))
 		return;
 	stream_read_on(&s->client.stream);
-	if (s->worker->draining)
+	if (session_has_to_go(s, NULL))
 		session_advance(s, PHASE_drain);
 }
 

@@ -169,6 +169,7 @@ void phase_wake_leave(Session *s)
 		return;
 	route_session_begins(s->route, s->worker->number);
 	route_leave(s->route, s->worker->number);
+	s->traffic = traffic_cell(s->worker->shared, s->route, s->worker->number);
 	atomic_store(&s->worker->shared->heads[s->slot].route,
 		     (uint32_t)(s->route - s->worker->shared->routes) + 1);
 }

@@ -20,6 +20,21 @@ void dial_again(Session *s, const Fault *why);
 /* Called when the wait for the compute begins: the client's own time to log in stands still. */
 void arrival_pause_login(Arrival *a, const Config *conf);
 
+/*
+ * Whether a session that is at rest has to go, because the proxy ends or its compute
+ * is being suspended; why, if that is not NULL.
+ */
+bool session_has_to_go(const Session *s, Fault *why);
+
+/* Something changed that may have a draining session go. */
+void drain_look(Session *s);
+
+/* The row of the compute at which a cancel is being delivered, or NULL. */
+const Route *cancel_row(const Session *s);
+
+/* The compute may be frozen now to which a cancel is on its way. */
+void cancel_look_at_news(const Session *s);
+
 /* Events of a session whose bytes are being passed on (relay.c), also while it drains. */
 void relay_event_common(Session *s, Event e);
 

@@ -10,6 +10,7 @@
 
 #include "cancel.h"
 #include "phases.h"
+#include "poke.h"
 #include "sys/clock.h"
 #include "worker.h"
 
@@ -28,6 +29,7 @@ static void show_work(Session *s)
 	SlotHead *head = &s->worker->shared->heads[s->slot];
 
 	atomic_store_explicit(&head->at_work, !watch_at_rest(&s->watch), memory_order_relaxed);
+	atomic_store_explicit(&head->listening, s->watch.listening, memory_order_relaxed);
 	atomic_store_explicit(&head->transactions, s->watch.transactions, memory_order_relaxed);
 }
 
@@ -53,11 +55,15 @@ static void count(Session *s, Side from, size_t n, const Watch *before)
 		stat_add(&stats->received_client, n);
 		stat_add(&stats->sent_compute, n);
 		stat_add(&stats->queries, s->watch.requests - before->requests);
+		if (s->traffic)
+			stat_add(&s->traffic->received, n);
 	} else {
 		s->received_compute += n;
 		stat_add(&stats->received_compute, n);
 		stat_add(&stats->sent_client, n);
 		stat_add(&stats->transactions, s->watch.transactions - before->transactions);
+		if (s->traffic)
+			stat_add(&s->traffic->sent, n);
 	}
 }
 
@@ -141,10 +147,13 @@ static bool pass(Session *s, Side from, Span bytes)
 	}
 	count(s, from, bytes.n, &before);
 	show_work(s);
-	if (stream_send(&leg_of(s, side_other(from))->stream, bytes))
-		return true;
-	relay_not_taken(s, side_other(from));
-	return false;
+	if (!stream_send(&leg_of(s, side_other(from))->stream, bytes)) {
+		relay_not_taken(s, side_other(from));
+		return false;
+	}
+	if (from == SIDE_CLIENT && s->route && news_is_frozen(s->route))
+		poke_if_frozen(s);
+	return true;
 }
 
 static bool is_held(Session *s, Side from)

@@ -129,6 +129,7 @@ struct Session {
 	Tally *awaited;             /* for a place of which it waits, or NULL */
 	uint32_t slot;              /* SLOT_NONE before admission */
 	Route *route;               /* the row this session is counted in, or NULL */
+	TrafficCell *traffic;       /* where its bytes are counted, or NULL */
 	bool stranger;              /* it has not proved who it is, and may have to make room */
 	bool opened;                /* a line was logged for its beginning */
 	bool waiting;               /* it is on the worker's list of those to be nudged */

@@ -3,8 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "account.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "model/news.h"
+#include "poke.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 #include "sys/random.h"
@@ -64,11 +67,30 @@ static void count(Stats *stats, const WakeCall *c, RoutePhase phase)
 		stat_add(&stats->wakes_warm, 1);
 }
 
+static bool is_outdated(const WakeCall *c)
+{
+	News news = poke_news(c->worker, c->route);
+
+	return news_outdates(&news, c->answer.generation);
+}
+
+/* Looks after the address is in its place: who brings news meanwhile looks at that (hearing.c). */
+static void forget_if_outdated(const WakeCall *c)
+{
+	if (is_outdated(c))
+		wake_forget(c->route, c->answer.address);
+}
+
 static void settle(WakeCall *c, RoutePhase phase)
 {
 	c->answer.learnt_ms = clock_ms();
 	count(&c->worker->cell->stats, c, phase);
+	if (phase == ROUTE_AWAKE && c->answer.depth != DEPTH_NONE)
+		news_woken(c->route, route_tenancy(c->worker->shared, c->route),
+			   c->answer.generation);
 	route_settle(c->route, c->mine, phase, &c->answer);
+	if (phase == ROUTE_AWAKE)
+		forget_if_outdated(c);
 	nudge_waiting(c->worker, c->route);
 	end_call(c);
 }
@@ -93,14 +115,21 @@ static void on_look(void *arg)
 	c->answer.learnt_ms = 0;
 	ROW_STORE(&c->route->answer, &c->answer);
 	route_move(c->route, c->mine, had_address ? ROUTE_AWAKE : ROUTE_ASLEEP, 0);
+	forget_if_outdated(c);
 	nudge_waiting(c->worker, c->route); /* somebody may have come this very moment */
 	end_call(c);
 }
 
-/* An old address is there, and nobody confirms or denies it: it has to do. */
+/*
+ * An old address is there, and nobody confirms or denies it: it has to do, unless it is
+ * known to be no good, or of a server that does not run.
+ */
 static void on_stale(void *arg)
 {
 	WakeCall *c = arg;
+
+	if (is_outdated(c) || poke_news(c->worker, c->route).kind == NEWS_FROZEN)
+		return;
 
 	c->answer.depth = DEPTH_NONE; /* nothing was woken: who finds it dead asks again */
 	log_warning("the control plane has not confirmed an address within wake_stale_after, "
@@ -141,10 +170,10 @@ static void on_answer(void *arg, const FetchAnswer *fetched)
 	c->fetch = NULL;
 	switch (wake_judge(fetched, c->answer.name, &c->answer)) {
 	case WAKE_OK:
-		log_info("woke: compute=%s address=%s generation=%llu attempt=%d us=%lld",
+		log_info("woke: compute=%s address=%s generation=%llu depth=%s attempt=%d us=%lld",
 			 c->answer.name, c->answer.address,
-			 (unsigned long long)c->answer.generation, c->attempt,
-			 (long long)(clock_us() - c->since_us));
+			 (unsigned long long)c->answer.generation, account_depth(c->answer.depth),
+			 c->attempt, (long long)(clock_us() - c->since_us));
 		settle(c, ROUTE_AWAKE);
 		break;
 	case WAKE_RETRY:
@@ -230,6 +259,7 @@ static RouteVerdict judge(const Worker *w, const Route *r, const char *compute, 
 	*view = (RouteView){.now_ms = clock_ms(),
 			    .ttl_ms = conf_ms(w->conf->reveille.wake_cache_ttl),
 			    .negative_ttl_ms = conf_ms(w->conf->reveille.wake_negative_ttl),
+			    .frozen = poke_news(w, r).kind == NEWS_FROZEN,
 			    .in_use = route_sessions(r) > 0};
 	view->state = route_load(r, &view->answer);
 	view->have_waited = view->state.turn != turn;

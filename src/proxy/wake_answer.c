@@ -79,28 +79,44 @@ static WakeVerdict judge_ok(const FetchAnswer *fetched, RouteAnswer *answer)
 	return verdict;
 }
 
-/* The sentence of a problem document, if that is what the body is. */
-static void read_problem(const FetchAnswer *fetched, char *detail, size_t size, char *reason,
-			 size_t reason_size)
+/* What a problem document (RFC 9457) says, cut and cleaned: a client and the log may read it. */
+typedef struct Problem {
+	char reason[64], detail[200], hint[160];
+} Problem;
+
+static void take_text(char *out, size_t size, const json_t *json, const char *name)
+{
+	text_copy(out, size, text_of(json, name));
+	text_printable(out);
+}
+
+/* All empty if that is not what the body is. */
+static void read_problem(const FetchAnswer *fetched, Problem *out)
 {
 	json_t *json = json_loadb((const char *)fetched->body.at, fetched->body.n, 0, NULL);
 
-	text_copy(detail, size, text_of(json, "detail"));
-	text_copy(reason, reason_size, text_of(json, "reason"));
-	text_printable(detail);
+	take_text(out->reason, sizeof(out->reason), json, "reason");
+	take_text(out->detail, sizeof(out->detail), json, "detail");
+	take_text(out->hint, sizeof(out->hint), json, "hint");
 	json_decref(json);
 }
 
 static WakeVerdict judge_forbidden(Fault *fault, int status, const char *compute,
-				   const char *reason, const char *detail)
+				   const Problem *problem)
 {
-	if (strstr(reason, "QUOTA_EXCEEDED") || strcmp(reason, "ENDPOINT_DISABLED") == 0)
-		fault_set(fault, FAULT_QUOTA, "compute \"%s\" may not run: %s", compute, detail);
-	else
+	bool used_up = strstr(problem->reason, "_EXCEEDED");
+
+	if (used_up || strcmp(problem->reason, "ENDPOINT_DISABLED") == 0) {
+		fault_set(fault, FAULT_QUOTA, "compute \"%s\" may not run: %s", compute,
+			  used_up ? "its quota is used up" : "it is disabled");
+		fault_figures(fault, "%s", problem->detail);
+		fault_hint(fault, "%s", problem->hint);
+	} else {
 		fault_set(fault, FAULT_MISCONFIGURED,
 			  "the control plane does not let this proxy wake computes (HTTP %d); its "
 			  "token has to be set with token_file",
 			  status);
+	}
 	return WAKE_FAILED;
 }
 
@@ -111,20 +127,20 @@ static bool is_worth_a_retry(int status)
 
 static WakeVerdict judge_problem(const FetchAnswer *fetched, const char *compute, Fault *fault)
 {
-	char detail[200], reason[64];
+	Problem problem;
 
-	read_problem(fetched, detail, sizeof(detail), reason, sizeof(reason));
+	read_problem(fetched, &problem);
 	if (fetched->status == 404) {
 		fault_set(fault, FAULT_NO_ROUTE, "there is no compute \"%s\"", compute);
 		return WAKE_FAILED;
 	}
 	if (fetched->status == 401 || fetched->status == 403)
-		return judge_forbidden(fault, fetched->status, compute, reason, detail);
+		return judge_forbidden(fault, fetched->status, compute, &problem);
 	/* The detail may tell of the server's files and log: nothing for a stranger. */
 	fault_set(fault, FAULT_WAKE_FAILED,
 		  "compute \"%s\" could not be woken (HTTP %d from the control plane)", compute,
 		  fetched->status);
-	fault_cause(fault, "%s", detail);
+	fault_cause(fault, "%s", problem.detail);
 	return is_worth_a_retry(fetched->status) ? WAKE_RETRY : WAKE_FAILED;
 }
 

@@ -13,6 +13,7 @@
 #include "cancel.h"
 #include "handshake.h"
 #include "phases.h"
+#include "poke.h"
 #include "relay.h"
 #include "sys/log.h"
 #include "sys/token.h"
@@ -64,6 +65,7 @@ static void on_nudge(void *arg)
 		next = TAILQ_NEXT(s, waiters);
 		session_event(s, EVENT_NUDGE);
 	}
+	poke_on_nudge(w);
 }
 
 static void make_keys(void *arg, const char *user, const char *secret)
@@ -141,6 +143,8 @@ static void drain(Session *s)
 {
 	if (session_is_in(s, PHASE_relay))
 		session_advance(s, PHASE_drain);
+	else if (session_is_in(s, PHASE_drain))
+		drain_look(s);
 }
 
 static void on_shutdown_timeout(void *arg)
@@ -224,6 +228,8 @@ static Worker *new_worker(const WorkerSetup *setup)
 	handshakes_init(w);
 	LIST_INIT(&w->calls);
 	LIST_INIT(&w->cancellers);
+	LIST_INIT(&w->pokes);
+	w->told = atomic_load(&w->cell->told);
 	timer_init(&w->shutdown, w->loop, on_shutdown_timeout, w);
 	token_read(w->conf, w->shared->proxy_token, w->token);
 	return w;
@@ -231,6 +237,7 @@ static Worker *new_worker(const WorkerSetup *setup)
 
 static void free_worker(Worker *w)
 {
+	poke_stop(w);
 	wake_stop(w);
 	cancel_stop(w);
 	credentials_free(w->credentials);

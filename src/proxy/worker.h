@@ -23,9 +23,11 @@
 
 #define WORKER_SIGNALS 5
 
+typedef struct Poke Poke;
 typedef struct WakeCall WakeCall;
 LIST_HEAD(WakeCallList, WakeCall);
 LIST_HEAD(CancellerList, Canceller);
+LIST_HEAD(PokeList, Poke);
 
 typedef struct Listener {
 	Worker *worker;
@@ -67,6 +69,8 @@ struct Worker {
 	uint32_t n_strangers, strangers_max;
 	struct WakeCallList calls;
 	struct CancellerList cancellers;
+	struct PokeList pokes;
+	uint32_t told; /* how much news of computes has been looked at */
 	uint32_t n_sessions, slot_hint, next_host;
 	struct SessionList handshakes, handshakes_waiting;
 	int n_told; /* peers that are being told of cancels */

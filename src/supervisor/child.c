@@ -46,6 +46,7 @@ static void run_monitor(Supervisor *s, const Child *c)
 	MonitorSetup setup = {.shared = s->shared,
 			      .conf = s->conf,
 			      .listeners = &s->http,
+			      .nudges = s->nudges,
 			      .reread = reread,
 			      .arg = s};
 

@@ -54,6 +54,7 @@ static bool open_shared(Supervisor *s, Fault *why)
 	random_bytes(key, sizeof(key));
 	random_hex(token, 32);
 	shared_init(s->shared, worker_count(s->conf), n_slots, key, token);
+	random_hex(s->shared->proxy_id, 16);
 	shared_put_conf(s->shared, s->setup->text, strlen(s->setup->text));
 	ticket_keys_watch(s, clock_ms());
 	return true;

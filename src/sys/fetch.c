@@ -25,6 +25,7 @@ struct Fetch {
 	Buf body;
 	bool too_large;
 	char error[CURL_ERROR_SIZE];
+	bool (*on_data)(void *arg, Span piece);
 	void (*on_answer)(void *arg, const FetchAnswer *answer);
 	void *arg;
 };
@@ -171,11 +172,21 @@ void fetcher_free(Fetcher *fetcher)
 	free(fetcher);
 }
 
+static bool is_good(Fetch *f)
+{
+	long status = 0;
+
+	curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
+	return status == 200;
+}
+
 /* Taking less than what was offered makes libcurl give up. */
 static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 {
 	Fetch *f = arg;
 
+	if (f->on_data && is_good(f))
+		return f->on_data(f->arg, (Span){(const uint8_t *)bytes, size * n}) ? size * n : 0;
 	if (buf_size(&f->body) + size * n > FETCH_BODY_MAX) {
 		f->too_large = true;
 		return 0;
@@ -227,7 +238,7 @@ static void set_options(Fetch *f, const FetchCall *call)
 	curl_easy_setopt(f->easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(f->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)call->connect_ms);
 	curl_easy_setopt(f->easy, CURLOPT_TIMEOUT_MS, (long)call->total_ms);
-	add_header(f, "Accept", "application/json");
+	add_header(f, "Accept", call->on_data ? "text/event-stream" : "application/json");
 	if (call->post) {
 		add_header(f, "Content-Type", "application/json");
 		add_header(f, "Expect", "");
@@ -246,6 +257,7 @@ Fetch *fetch(Fetcher *fetcher, const FetchCall *call)
 
 	f->fetcher = fetcher;
 	f->on_answer = call->on_answer;
+	f->on_data = call->on_data;
 	f->arg = call->arg;
 	f->easy = curl_easy_init();
 	if (!f->easy)

@@ -114,9 +114,22 @@ def test_an_answer_that_makes_no_sense_is_final(start_proxy, plane, code):
 
 def test_a_used_up_quota_is_53400(start_proxy, plane):
     plane.behave("db", status(403, {"title": "quota", "status": 403,
-                                    "reason": "COMPUTE_TIME_QUOTA_EXCEEDED"}))
+                                    "reason": "COMPUTE_TIME_QUOTA_EXCEEDED",
+                                    "detail": "used 3600 of 3600 compute-seconds",
+                                    "hint": "resets at 2026-12-01T00:00:00Z"}))
     assert refusal(start_proxy(plane=plane))[0] == "53400"
     assert plane.calls("db") == 1
+
+
+def test_a_used_up_quota_says_how_much_and_until_when(start_proxy, plane):
+    plane.behave("db", status(403, {"reason": "COMPUTE_TIME_QUOTA_EXCEEDED",
+                                    "detail": "used 3600 of 3600 compute-seconds",
+                                    "hint": "resets at\n2026-12-01T00:00:00Z"}))
+    proxy = start_proxy(plane=plane)
+    with pytest.raises(ServerError) as e, proxy.wire() as w:
+        w.login(database="db/app")
+    assert e.value.fields["D"] == "used 3600 of 3600 compute-seconds"
+    assert e.value.fields["H"] == "resets at?2026-12-01T00:00:00Z"
 
 
 @pytest.mark.parametrize("code", [500, 502, 503, 504, 423, 429])

@@ -18,7 +18,7 @@ static void check_same(const Watch *a, const Watch *b)
 	CHECK(a->in_transaction == b->in_transaction && a->terminated == b->terminated);
 	CHECK(a->requests == b->requests && a->rows == b->rows);
 	CHECK(a->transactions == b->transactions);
-	CHECK(a->refused == b->refused);
+	CHECK(a->refused == b->refused && a->listening == b->listening);
 	CHECK(watch_at_rest(a) == watch_at_rest(b));
 	for (int side = 0; side < 2; side++) {
 		CHECK(a->cursor[side].left == b->cursor[side].left);

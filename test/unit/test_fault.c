@@ -13,6 +13,8 @@ TEST(a_fault_says_what_happened)
 	assert_string_equal(f.hint, "");
 	assert_false(fault_hint(&f, "ask for %d", 1));
 	assert_string_equal(f.hint, "ask for 1");
+	assert_false(fault_figures(&f, "%d of %d", 2, 1));
+	assert_string_equal(f.figures, "2 of 1");
 	assert_false(fault_cause(&f, "errno %d", 2));
 	assert_string_equal(f.cause, "errno 2");
 }
@@ -23,8 +25,10 @@ TEST(a_new_fault_forgets_the_old_one)
 
 	fault_set(&f, FAULT_QUOTA, "one");
 	fault_hint(&f, "wait");
+	fault_figures(&f, "1 of 1");
 	fault_cause(&f, "because");
 	fault_set(&f, FAULT_LIMIT, "two");
+	assert_string_equal(f.figures, "");
 	assert_string_equal(f.hint, "");
 	assert_string_equal(f.cause, "");
 }

@@ -249,6 +249,68 @@ TEST(a_call_that_is_given_up_is_heard_of_no_more)
 	assert_int_equal(calls, 0);
 }
 
+static char heard[200];
+static size_t heard_most; /* after which nothing more is wanted */
+
+static bool on_data(void *arg, Span piece)
+{
+	(void)arg;
+	strncat(heard, (const char *)piece.at, piece.n);
+	loop_stop(loop);
+	return strlen(heard) < heard_most;
+}
+
+static Fetch *listen_for(size_t most)
+{
+	FetchCall call = {.url = url,
+			  .token = "",
+			  .connect_ms = 1000,
+			  .on_data = on_data,
+			  .on_answer = on_answer};
+
+	*heard = 0;
+	heard_most = most;
+	return fetch(fetcher, &call);
+}
+
+TEST(an_answer_without_an_end_is_heard_as_it_comes)
+{
+	answer = "HTTP/1.1 200 OK\r\n\r\n: beat\n";
+	listen_for(100);
+	loop_run(loop);
+	assert_string_equal(heard, ": beat\n");
+	assert_contains(request, "Accept: text/event-stream\r\n");
+	stream_send(&visitor, span_of_text("data: 1\n"));
+	loop_run(loop);
+	assert_string_equal(heard, ": beat\ndata: 1\n");
+	assert_int_equal(calls, 0);
+	stream_close(&visitor);
+	loop_run(loop);
+	assert_int_equal(calls, 1);
+	assert_int_equal(got.status, 200);
+	assert_int_equal(got.body.n, 0);
+}
+
+TEST(who_has_heard_enough_says_so)
+{
+	answer = "HTTP/1.1 200 OK\r\n\r\nenough";
+	listen_for(1);
+	loop_run(loop);
+	assert_int_equal(calls, 1);
+	assert_int_equal(got.status, 0);
+	assert_true(*error);
+}
+
+TEST(what_is_no_good_answer_is_not_listened_to)
+{
+	answer = "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\ngone";
+	listen_for(100);
+	loop_run(loop);
+	assert_string_equal(heard, "");
+	assert_int_equal(got.status, 404);
+	assert_string_equal(body, "gone");
+}
+
 #define SERVER_TEST(name) cmocka_unit_test_setup_teardown(name, make_server, drop_server)
 
 int main(void)
@@ -265,6 +327,9 @@ int main(void)
 		SERVER_TEST(who_is_not_there_is_no_answer),
 		SERVER_TEST(files_are_no_answer),
 		SERVER_TEST(a_call_that_is_given_up_is_heard_of_no_more),
+		SERVER_TEST(an_answer_without_an_end_is_heard_as_it_comes),
+		SERVER_TEST(who_has_heard_enough_says_so),
+		SERVER_TEST(what_is_no_good_answer_is_not_listened_to),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

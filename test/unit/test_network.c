@@ -177,9 +177,30 @@ TEST(what_is_no_address_is_refused)
 	assert_int_equal(address("::1").family, 6);
 }
 
+TEST(an_address_is_of_a_network)
+{
+	static const struct {
+		const char *address, *network;
+	} facts[] = {{"10.1.2.3", "10.1.2.0/24"},
+		     {"2001:db8:1:2ff:3::4", "2001:db8:1:200::/56"},
+		     {"::1", "::/56"}};
+	ClientAddress a = {0};
+	char text[64];
+
+	for (size_t i = 0; i < N_OF(facts); i++) {
+		assert_true(client_address_parse(&a, facts[i].address));
+		client_address_print_network(&a, text, sizeof(text));
+		assert_string_equal(text, facts[i].network);
+	}
+	a.family = 0;
+	client_address_print_network(&a, text, sizeof(text));
+	assert_string_equal(text, "local");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_address_is_of_a_network),
 		cmocka_unit_test(an_address_is_in_its_networks),
 		cmocka_unit_test(an_empty_list_has_nobody),
 		cmocka_unit_test(a_mapped_address_counts_as_ipv4),

@@ -25,6 +25,19 @@ TEST(a_hint_is_a_field_of_its_own)
 	buf_free(&out);
 }
 
+TEST(figures_are_the_detail_and_stand_before_the_hint)
+{
+	Fault f;
+	Buf out = {0};
+
+	fault_set(&f, FAULT_QUOTA, "no");
+	fault_figures(&f, "2 of 1");
+	fault_hint(&f, "pay");
+	pg_refuse(&f, &out);
+	assert_bytes(buf_span(&out), "E\0\0\0\053SFATAL\0VFATAL\0C53400\0Mno\0D2 of 1\0Hpay\0\0");
+	buf_free(&out);
+}
+
 /* Addresses and the like are for the log alone. */
 TEST(a_cause_is_no_clients_business)
 {
@@ -118,6 +131,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_refusal_is_a_fatal_error_of_the_protocol),
 		cmocka_unit_test(a_hint_is_a_field_of_its_own),
+		cmocka_unit_test(figures_are_the_detail_and_stand_before_the_hint),
 		cmocka_unit_test(a_cause_is_no_clients_business),
 		cmocka_unit_test(a_fault_without_a_sentence_has_its_own_words),
 		cmocka_unit_test(a_refusal_goes_behind_what_is_there),

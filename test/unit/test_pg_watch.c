@@ -55,6 +55,53 @@ TEST(a_query_is_at_rest_once_it_is_answered)
 	assert_int_equal(w.rows, 2);
 }
 
+/* A command's end, with its tag, in pieces of that size. */
+static void done(Watch *w, const char *tag, size_t piece)
+{
+	Buf frame = {0};
+	Span left;
+
+	put_message(&frame, 'C', (Span){(const uint8_t *)tag, strlen(tag) + 1});
+	for (left = buf_span(&frame); left.n > 0;
+	     left = span_skip(left, piece < left.n ? piece : left.n))
+		assert_true(pg_watch(w, SIDE_COMPUTE,
+				     (Span){left.at, piece < left.n ? piece : left.n}, &why));
+	assert_true(watch_at_frame_end(w, SIDE_COMPUTE));
+	buf_free(&frame);
+}
+
+TEST(who_has_listened_listens_until_all_is_discarded)
+{
+	static const struct {
+		const char *tag;
+		bool before, after;
+	} facts[] = {
+		{"LISTEN", false, true},      {"SELECT 1", false, false},
+		{"LISTENER", false, false},   {"", false, false},
+		{"SHOW", true, true},         {"UNLISTEN", true, true},
+		{"NOTIFY", false, false},     {"DISCARD ALL", true, false},
+		{"DISCARD TEMP", true, true}, {"DISCARD PLANS", true, true},
+	};
+
+	for (size_t i = 0; i < N_OF(facts); i++) {
+		for (size_t piece = 1; piece < 20; piece++) {
+			Watch w = {.listening = facts[i].before};
+
+			done(&w, facts[i].tag, piece);
+			assert_int_equal(w.listening, facts[i].after);
+		}
+	}
+}
+
+/* Close has the letter of CommandComplete. */
+TEST(what_a_client_says_is_no_tag)
+{
+	Watch w = {0};
+
+	assert_true(pg_watch(&w, SIDE_CLIENT, BYTES("C\0\0\0\013LISTEN\0"), &why));
+	assert_false(w.listening);
+}
+
 TEST(half_a_message_is_not_rest)
 {
 	Watch w = {0};
@@ -459,6 +506,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_fresh_session_is_at_rest),
 		cmocka_unit_test(a_query_is_at_rest_once_it_is_answered),
+		cmocka_unit_test(who_has_listened_listens_until_all_is_discarded),
+		cmocka_unit_test(what_a_client_says_is_no_tag),
 		cmocka_unit_test(half_a_message_is_not_rest),
 		cmocka_unit_test(ready_without_its_status_is_no_answer),
 		cmocka_unit_test(an_open_transaction_is_not_rest),

@@ -258,9 +258,17 @@ TEST(a_quota_is_the_clients_business_and_a_bad_token_ours)
 {
 	RouteAnswer a;
 
-	judge(403, "{\"reason\": \"COMPUTE_TIME_QUOTA_EXCEEDED\", \"detail\": \"used up\"}", &a);
+	judge(403,
+	      "{\"reason\": \"COMPUTE_TIME_QUOTA_EXCEEDED\", \"detail\": \"used 2 of 1 s\", "
+	      "\"hint\": \"resets\\nsoon\"}",
+	      &a);
 	assert_int_equal(a.fault.code, FAULT_QUOTA);
-	assert_string_equal(a.fault.detail, "compute \"frog\" may not run: used up");
+	assert_string_equal(a.fault.detail, "compute \"frog\" may not run: its quota is used up");
+	assert_string_equal(a.fault.figures, "used 2 of 1 s");
+	assert_string_equal(a.fault.hint, "resets?soon");
+	judge(403, "{\"reason\": \"ACTIVE_ENDPOINTS_LIMIT_EXCEEDED\"}", &a);
+	assert_int_equal(a.fault.code, FAULT_QUOTA);
+	assert_string_equal(a.fault.figures, "");
 	judge(403, "{\"reason\": \"ENDPOINT_DISABLED\", \"detail\": \"disabled\"}", &a);
 	assert_int_equal(a.fault.code, FAULT_QUOTA);
 	judge(403, "{\"reason\": \"something else\"}", &a);

@@ -52,6 +52,7 @@ typedef enum PgMessage {
 	/* from the compute */
 	PG_AUTHENTICATION = 'R',
 	PG_READY_FOR_QUERY = 'Z',
+	PG_COMMAND_COMPLETE = 'C', /* as Close */
 	PG_COPY_IN_RESPONSE = 'G',
 	PG_DATA_ROW = 'D', /* as Describe: the direction tells them apart */
 	PG_ERROR_RESPONSE = 'E',

@@ -9,7 +9,7 @@ static void put_field(Buf *out, char type, const char *text)
 	buf_append_text(out, text);
 }
 
-/* ErrorResponse: severity (also the one that is never translated), SQLSTATE, message, hint. */
+/* ErrorResponse: severity (also as it is never translated), SQLSTATE, message, detail, hint. */
 void pg_refuse(const Fault *fault, Buf *out)
 {
 	size_t start = buf_size(out);
@@ -20,6 +20,8 @@ void pg_refuse(const Fault *fault, Buf *out)
 	put_field(out, 'V', "FATAL");
 	put_field(out, 'C', fault_info(fault->code)->sqlstate);
 	put_field(out, 'M', *fault->detail ? fault->detail : fault_info(fault->code)->text);
+	if (*fault->figures)
+		put_field(out, 'D', fault->figures);
 	if (*fault->hint)
 		put_field(out, 'H', fault->hint);
 	buf_append_u8(out, 0);

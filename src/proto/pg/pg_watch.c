@@ -12,11 +12,18 @@
  * command was COPY").  CopyInResponse therefore takes back the Syncs that are
  * already on their way, and none is counted until the client ends its data, or
  * the compute fails.  A client that pipelined the end of its data too is followed as well.
+ *
+ * A LISTEN is known by its command tag.  That it was rolled back, or taken back by an
+ * UNLISTEN of the one channel there was, is not followed: who has listened once counts as
+ * listening until DISCARD ALL.
  */
+#include <string.h>
+
 #include "pg.h"
 
 #define HEAD_SIZE        5
 #define READY_FRAME_SIZE 6
+#define TAG_SIZE         9 /* as much of a command tag as tells what is asked for here */
 
 /* Without a request under way, the data of a COPY that failed has come to its end. */
 static void saw_copy_end(Watch *w)
@@ -84,12 +91,23 @@ static void saw_copy_in(Watch *w)
 	w->copy_ended = false;
 }
 
-static void saw_answer(Watch *w, const uint8_t *head)
+static void saw_tag(Watch *w, Span tag)
+{
+	if (tag.n >= sizeof("LISTEN") && memcmp(tag.at, "LISTEN", sizeof("LISTEN")) == 0)
+		w->listening = true;
+	else if (tag.n == TAG_SIZE && memcmp(tag.at, "DISCARD A", TAG_SIZE) == 0)
+		w->listening = false;
+}
+
+static void saw_answer(Watch *w, const uint8_t *head, uint8_t size)
 {
 	w->refused = head[0] == PG_ERROR_RESPONSE;
 	switch (head[0]) {
 	case PG_READY_FOR_QUERY:
 		saw_ready(w, head[HEAD_SIZE]);
+		break;
+	case PG_COMMAND_COMPLETE:
+		saw_tag(w, (Span){head + HEAD_SIZE, size - HEAD_SIZE});
 		break;
 	case PG_COPY_IN_RESPONSE:
 		saw_copy_in(w);
@@ -103,10 +121,16 @@ static void saw_answer(Watch *w, const uint8_t *head)
 	}
 }
 
-/* ReadyForQuery's status byte is wanted, so it counts as part of the head. */
-static uint8_t head_size(Side from, uint8_t type)
+/* ReadyForQuery's status byte is wanted, and the beginning of a tag, so they count as head. */
+static uint8_t head_size(Side from, const uint8_t *head)
 {
-	return from == SIDE_COMPUTE && type == PG_READY_FOR_QUERY ? READY_FRAME_SIZE : HEAD_SIZE;
+	uint32_t length = get_u32(head + 1);
+
+	if (from == SIDE_COMPUTE && head[0] == PG_READY_FOR_QUERY)
+		return READY_FRAME_SIZE;
+	if (from != SIDE_COMPUTE || head[0] != PG_COMMAND_COMPLETE || length < 4)
+		return HEAD_SIZE;
+	return (uint8_t)(HEAD_SIZE + (length - 4 < TAG_SIZE ? length - 4 : TAG_SIZE));
 }
 
 static bool begin_frame(Watch *w, Side from, const uint8_t *head, uint8_t size, Fault *why)
@@ -121,7 +145,7 @@ static bool begin_frame(Watch *w, Side from, const uint8_t *head, uint8_t size, 
 	if (from == SIDE_CLIENT)
 		saw_request(w, head[0]);
 	else
-		saw_answer(w, head);
+		saw_answer(w, head, size);
 	return true;
 }
 
@@ -129,17 +153,16 @@ static bool begin_frame(Watch *w, Side from, const uint8_t *head, uint8_t size, 
 static bool read_head(Watch *w, Side from, Span *bytes, Fault *why)
 {
 	FrameCursor *c = &w->cursor[from];
-	uint8_t size = head_size(from, c->have > 0 ? c->head[0] : bytes->at[0]);
+	const uint8_t *head = bytes->at;
 
-	if (c->have == 0 && bytes->n >= size) {
-		const uint8_t *head = bytes->at;
-
-		*bytes = span_skip(*bytes, size);
-		return begin_frame(w, from, head, size, why);
+	if (c->have == 0 && bytes->n >= HEAD_SIZE && bytes->n >= head_size(from, head)) {
+		*bytes = span_skip(*bytes, head_size(from, head));
+		return begin_frame(w, from, head, head_size(from, head), why);
 	}
 	c->head[c->have++] = *bytes->at;
 	*bytes = span_skip(*bytes, 1);
-	return c->have < size || begin_frame(w, from, c->head, size, why);
+	return c->have < HEAD_SIZE || c->have < head_size(from, c->head) ||
+	       begin_frame(w, from, c->head, c->have, why);
 }
 
 bool pg_watch(Watch *w, Side from, Span bytes, Fault *why)

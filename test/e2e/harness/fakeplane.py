@@ -1,12 +1,13 @@
 """A stand-in for a control plane, which answers as a test tells it to.
 
-It speaks the wake call of dialect `reveille`, says who may connect (get_endpoint_access_control)
-and takes activity reports. It wakes nothing: the addresses it gives lead to servers that the test started. What it is for is what a real control
+It speaks the wake call of dialect `reveille`, says who may connect (get_endpoint_access_control),
+takes activity reports, and, if a test says so (`open_events`), tells what becomes of computes. It wakes nothing: the addresses it gives lead to servers that the test started. What it is for is what a real control
 plane does only on a bad day: to hang, to talk nonsense, to refuse, to be slow.
 """
 
 import http.server
 import json
+import queue
 import select
 import socket
 import socketserver
@@ -91,6 +92,8 @@ class _Call(http.server.BaseHTTPRequestHandler):
             self.plane.take(self)(self)
         elif url.path == "/get_endpoint_access_control":
             self.plane.take_question(self)(self)
+        elif url.path == "/api/v1/events" and self.plane.tells_events:
+            self.plane.tell_all(self, arguments.get("proxy_id", [""])[0])
         else:
             self.answer(404, {"title": "no such route"})
 
@@ -98,6 +101,22 @@ class _Call(http.server.BaseHTTPRequestHandler):
         size = int(self.headers.get("Content-Length", 0))
         self.plane.note_activity(self.path, self.rfile.read(size))
         self.answer(200, {})
+
+    def stream(self, told):
+        """Sends what comes out of a queue, until the caller is gone or the queue says None."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        while True:
+            try:
+                text = told.get(timeout=5)
+            except queue.Empty:
+                text = ": beat\n\n"
+            if text is None:
+                return
+            self.wfile.write(text.encode())
 
     def answer(self, code, body, headers=None):
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -137,6 +156,7 @@ class FakeControlPlane:
         self._steps, self._times, self._peers = {}, {}, {}
         self._access, self._roles = {}, {}
         self._abandoned, self.activity, self.connections = {}, [], set()
+        self.tells_events, self._told, self._listeners, self.heard_by = False, {}, [], []
         handler = type("Call", (_Call,), {"plane": self})
         self._server = _Server(("127.0.0.1", self.port), handler)
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
@@ -165,6 +185,56 @@ class FakeControlPlane:
             self._changed.notify_all()
             steps = self._access.get(call.compute) or self._access.get("*") or [status(404)]
             return steps.pop(0) if len(steps) > 1 else steps[0]
+
+    def open_events(self):
+        """From now on whoever asks is told what becomes of computes."""
+        self.tells_events = True
+        return self
+
+    def tell(self, compute, state, generation, address=None, reason="a test says so", quietly=False):
+        """Tells of a compute; quietly: only those who begin to listen later."""
+        event = {"compute_id": compute, "project_id": "p", "state": state,
+                 "generation": generation, "address": address, "reason": reason}
+        with self._changed:
+            self._told[compute] = event
+            if state == "gone":
+                del self._told[compute]
+            for told in [] if quietly else self._listeners:
+                told.put(self._event("compute", event))
+
+    def tell_raw(self, text):
+        with self._changed:
+            for told in self._listeners:
+                told.put(text)
+
+    @staticmethod
+    def _event(name, data):
+        return f"event: {name}\ndata: {json.dumps(data)}\n\n"
+
+    def tell_all(self, call, proxy_id):
+        told = queue.Queue()
+        with self._changed:
+            for event in self._told.values():
+                told.put(self._event("compute", event))
+            told.put(self._event("snapshot", {"computes": len(self._told)}))
+            self._listeners.append(told)
+            self.heard_by.append(proxy_id)
+            self._changed.notify_all()
+        try:
+            call.stream(told)
+        finally:
+            with self._changed:
+                self._listeners.remove(told)
+
+    def hang_up(self):
+        """Ends the streams of all who listen."""
+        with self._changed:
+            for told in self._listeners:
+                told.put(None)
+
+    def wait_for_listeners(self, count, seconds=20):
+        """Waits until so many have begun to listen, ever."""
+        self._wait(lambda: len(self.heard_by) >= count, seconds, f"listener {count}")
 
     def roles_asked(self, compute):
         """Whose secrets were asked for, in turn."""

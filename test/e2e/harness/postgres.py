@@ -134,11 +134,11 @@ class Postgres:
             self._admin.close()
             self._admin = None
         if self._process and self._process.poll() is None:
-            os.kill(self._postmaster(), how)
+            os.kill(self.postmaster(), how)
             self._process.wait(60)
         self._process = None
 
-    def _postmaster(self):
+    def postmaster(self):
         with open(os.path.join(self.data, "postmaster.pid"), encoding="ascii") as f:
             return int(f.readline())
 
@@ -183,7 +183,7 @@ class Postgres:
 
     def processes(self, word):
         """Titles of the server's processes that contain a word, also before they are sessions."""
-        return [t for t in map(procs.title, procs.children(self._postmaster())) if word in t]
+        return [t for t in map(procs.title, procs.children(self.postmaster())) if word in t]
 
     def create_standard(self):
         """The roles and databases that tests expect of a server."""
