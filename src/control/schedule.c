@@ -29,7 +29,7 @@ static void read_times(Schedule *out, const ProjectSettings *s, int64_t now_us)
 
 	for (int i = 0; i < s->n_wake_at; i++)
 		clock_zone(s->wake_at[i].zone, now, &zones[i]);
-	next = wake_at_next(s->wake_at, s->n_wake_at, zones, now);
+	next = wake_at_next(s->wake_at, s->n_wake_at, zones, now + 1);
 	out->wake_in_ms = next == HOURS_NEVER ? -1 : ms_until(next, now_us);
 }
 

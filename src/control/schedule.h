@@ -11,10 +11,13 @@
 typedef struct Schedule {
 	bool warm;
 	int64_t change_in_ms; /* until that may change, 0 if it does not */
-	int64_t wake_in_ms;   /* until it is to be awake, 0 if that is now, -1 if it is not to be */
+	int64_t wake_in_ms;   /* until it is next to be awake, -1 if it is not to be */
 } Schedule;
 
-/* At a moment in microseconds since 1970. */
+/*
+ * At a moment in microseconds since 1970.  A time that has come is not next any more, so
+ * whoever is woken by it may ask at once for the one after.
+ */
 Schedule schedule_at(const ProjectSettings *s, int64_t now_us);
 
 #endif

@@ -278,8 +278,10 @@ TEST(a_project_is_warm_until_its_hours_end_and_says_when_it_is_to_be_awake)
 	assert_int_equal(s.wake_in_ms, (2 * 24 * 60 + 13 * 60 + 56) * 60000);
 	s = schedule(config, "2026-11-20T18:00:00Z", 0);
 	assert_false(s.warm);
-	s = schedule(config, "2026-11-23T07:55:00Z", 999);
-	assert_int_equal(s.wake_in_ms, 0);
+	s = schedule(config, "2026-11-23T07:54:59Z", 999999);
+	assert_int_equal(s.wake_in_ms, 1);
+	s = schedule(config, "2026-11-23T07:55:00Z", 0); /* it has come; the next is tomorrow's */
+	assert_int_equal(s.wake_in_ms, 24 * 3600000);
 	s = schedule("{}", "2026-11-23T07:55:00Z", 0);
 	assert_false(s.warm);
 	assert_int_equal(s.change_in_ms, 0);
