@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "controller.h"
 #include "reconcile.h"
+#include "schedule.h"
 #include "suspend.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -14,37 +15,6 @@
 #define CLOCK_LOOK_MS INT64_C(60000)
 
 static void look(void *unit);
-
-/* ---- running hours ----------------------------------------------------- */
-
-/* What the clock on the wall says of a project's hours. */
-typedef struct ClockFacts {
-	bool warm;
-	int64_t warm_change_ms; /* until that changes, 0 if it does not */
-	int64_t wake_in_ms;     /* -1 if it is not to be woken */
-} ClockFacts;
-
-static int64_t ms_until(int64_t at, int64_t now)
-{
-	return at == HOURS_NEVER ? -1 : (at - now) * 1000;
-}
-
-static ClockFacts clock_facts(const ProjectSettings *p)
-{
-	ZoneClock warm[SETTINGS_HOURS], wake[SETTINGS_TIMES];
-	int64_t now = wall_us() / 1000000, change;
-
-	for (int i = 0; i < p->n_keep_warm; i++)
-		clock_zone(p->keep_warm[i].zone, now, &warm[i]);
-	for (int i = 0; i < p->n_wake_at; i++)
-		clock_zone(p->wake_at[i].zone, now, &wake[i]);
-	change = hours_change(p->keep_warm, p->n_keep_warm, warm, now);
-	return (ClockFacts){
-		.warm = hours_have(p->keep_warm, p->n_keep_warm, warm, now),
-		.warm_change_ms = change == HOURS_NEVER ? 0 : ms_until(change, now),
-		.wake_in_ms = ms_until(wake_at_next(p->wake_at, p->n_wake_at, wake, now), now),
-	};
-}
 
 /* ---- facts and policy -------------------------------------------------- */
 
@@ -74,7 +44,7 @@ static SuspendPolicy policy_of(const Unit *u, const ProjectSettings *p)
 static SuspendFacts facts_of(const Unit *u, const ProjectSettings *p)
 {
 	int64_t now_ms = clock_ms();
-	ClockFacts clock = clock_facts(p);
+	Schedule clock = schedule_at(p, wall_us());
 	ActivitySum sum = activity_sum(&u->activity, now_ms);
 
 	return (SuspendFacts){
@@ -88,7 +58,7 @@ static SuspendFacts facts_of(const Unit *u, const ProjectSettings *p)
 		.at_work = sum.at_work,
 		.listening = sum.listening,
 		.warm = clock.warm,
-		.warm_change_ms = clock.warm_change_ms,
+		.warm_change_ms = clock.change_in_ms,
 		.wake_in_ms = clock.wake_in_ms,
 		.server.idle_ms = -1,
 	};
@@ -250,7 +220,7 @@ static void look_at_running(Unit *u)
 }
 
 /* A time to wake has come, or running hours have begun, since the last look. */
-static bool clock_wakes(Unit *u, const ClockFacts *now, char reason[REASON_SIZE])
+static bool clock_wakes(Unit *u, const Schedule *now, char reason[REASON_SIZE])
 {
 	bool hours_began = now->warm && u->was_cold;
 	bool time_came = u->wake_due_ms > 0 && clock_ms() >= u->wake_due_ms;
@@ -265,7 +235,7 @@ static bool clock_wakes(Unit *u, const ClockFacts *now, char reason[REASON_SIZE]
 static void look_at_clock(Unit *u)
 {
 	ProjectSettings p = settings_of(u);
-	ClockFacts now = clock_facts(&p);
+	Schedule now = schedule_at(&p, wall_us());
 	char reason[REASON_SIZE];
 	int64_t next = CLOCK_LOOK_MS;
 
@@ -275,8 +245,8 @@ static void look_at_clock(Unit *u)
 		reconcile_resume(u, reason);
 	if (now.wake_in_ms >= 0 && now.wake_in_ms < next)
 		next = now.wake_in_ms;
-	if (now.warm_change_ms > 0 && now.warm_change_ms < next)
-		next = now.warm_change_ms;
+	if (now.change_in_ms > 0 && now.change_in_ms < next)
+		next = now.change_in_ms;
 	if (!unit_is_serving(u) && !timer_is_armed(&u->look))
 		look_in(u, next);
 }

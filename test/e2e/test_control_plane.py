@@ -435,7 +435,7 @@ def test_an_immediate_suspend_does_not_wait(control):
         control.suspend(mode="?mode=immediate")
         with pytest.raises(psycopg.OperationalError):
             conn.execute("commit")
-    assert_problem(control.call("POST", "/api/v1/compute/db/suspend?mode=freeze"), 422, "mode")
+    assert_problem(control.call("POST", "/api/v1/compute/db/suspend?mode=warm"), 422, "mode")
     control.suspend()    # one that is suspended already
 
 
