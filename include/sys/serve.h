@@ -58,8 +58,9 @@ void serve_close(HttpServer *s);
 int serve_connections(const HttpServer *s);
 
 /* What was asked; header and body are no longer known once the client has left. */
-const char *request_method(const Request *r); /* "GET" */
-const char *request_path(const Request *r);   /* without query, not decoded */
+const char *request_method(const Request *r);    /* "GET" */
+const char *request_path(const Request *r);      /* without query, not decoded */
+const char *request_raw_query(const Request *r); /* not decoded, "" if there is none */
 const char *request_header(const Request *r, const char *name);
 Span request_body(const Request *r);
 bool request_has_body(const Request *r); /* also while it is not read yet */

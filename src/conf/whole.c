@@ -210,11 +210,10 @@ static bool check_store(Config *conf, Fault *why)
 {
 	const char *store = conf->control.store.s;
 
-	return text_starts(store, "sqlite:") ||
-	       fault_set(why, FAULT_BAD_SETTING,
-			 "[control] store = %s is not available in this version; use "
-			 "sqlite:/path/of/a/file",
-			 store);
+	return text_starts(store, "sqlite:") || text_starts(store, "postgresql://") ||
+	       text_starts(store, "postgres://") ||
+	       wrong(why, "[control] store must be sqlite:/path/of/a/file or "
+			  "postgresql://user@host/database");
 }
 
 static bool check_separator(Config *conf, Fault *why)

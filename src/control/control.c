@@ -6,24 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/api.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "charge.h"
 #include "controller.h"
 #include "heartbeat.h"
 #include "idle.h"
-#include "reconcile.h"
 #include "secure.h"
 #include "sys/log.h"
 #include "sys/machine.h"
 
-#define STARTS_PER_CPU  4
-#define MAX_CONNECTIONS 20000
-#define MAX_BODY        (1 << 20)
-#define MAX_BACKLOG     (1 << 20)
-#define REQUEST_MS      30000
-#define IDLE_MS         60000
-#define ANSWER_MS       30000
+#define STARTS_PER_CPU 4
 
 static int start_limit(const Config *conf)
 {
@@ -119,82 +112,6 @@ static bool open_all(Controller *c, Fault *why)
 	return c->driver != NULL;
 }
 
-/* ---- what the store holds ---------------------------------------------- */
-
-static void serve(Controller *c)
-{
-	ServeSetup setup = {.listeners = c->setup.listeners,
-			    .tls = c->tls,
-			    .limits = {.max_connections = MAX_CONNECTIONS,
-				       .max_body = MAX_BODY,
-				       .max_backlog = MAX_BACKLOG,
-				       .request_ms = REQUEST_MS,
-				       .idle_ms = IDLE_MS,
-				       .answer_ms = ANSWER_MS},
-			    .on_head = api_on_head,
-			    .on_request = api_on_request,
-			    .arg = c};
-
-	c->http = serve_open(c->loop, &setup);
-	log_info("the control plane is ready: computes=%u store=\"%s\"", HASH_COUNT(c->fleet.units),
-		 c->conf->control.store.s);
-}
-
-/* Each goes on where it was. */
-static void on_computes(void *arg, const StoreRows *rows, const Fault *why)
-{
-	Controller *c = arg;
-
-	if (why)
-		die("could not read the computes: error=\"%s\"", why->detail);
-	for (int i = 0; i < rows->n; i++)
-		reconcile(fleet_add(c, &rows->computes[i]));
-	heartbeat(c);
-	serve(c);
-}
-
-static void on_projects(void *arg, const StoreRows *rows, const Fault *why)
-{
-	Controller *c = arg;
-	Page all = {0};
-
-	if (why)
-		die("could not read the projects: error=\"%s\"", why->detail);
-	for (int i = 0; i < rows->n; i++)
-		fleet_set_project(&c->fleet, &rows->projects[i]);
-	store_compute_list(c->store, &all, (StoreCall){on_computes, c});
-}
-
-static void on_taken_over(void *arg, const StoreRows *rows, const Fault *why)
-{
-	Controller *c = arg;
-	Page all = {0};
-
-	if (why)
-		die("could not take over: error=\"%s\"", why->detail);
-	log_info("this control plane is in charge: epoch=%lld",
-		 (long long)rows->leadership[0].epoch);
-	c->store->epoch = rows->leadership[0].epoch;
-	store_project_list(c->store, &all, (StoreCall){on_projects, c});
-}
-
-/* Whoever lost his lead ends at once: what he would do next, another one does already. */
-static void on_lead(void *arg, LeadNews news)
-{
-	Controller *c = arg;
-
-	switch (news) {
-	case LEAD_WON:
-		store_take_over(c->store, "", (StoreCall){on_taken_over, c});
-		return;
-	case LEAD_OTHERS:
-		log_info("another control plane is in charge, and this one helps");
-		return;
-	case LEAD_LOST:
-		die("the lock of the one in charge is lost, so this control plane ends");
-	}
-}
-
 void control_main(const ControlSetup *setup)
 {
 	Controller *c = NEW(Controller);
@@ -203,13 +120,14 @@ void control_main(const ControlSetup *setup)
 	c->setup = *setup;
 	c->conf = conf_hold(setup->conf);
 	c->loop = loop_new();
+	c->fetcher = fetcher_new(c->loop);
 	gate_init(&c->starts, start_limit(c->conf));
 	events_init(&c->events, c);
 	timer_init(&c->heartbeat, c->loop, heartbeat, c);
 	watch_signals(c);
 	if (!open_all(c, &why))
 		die("the control plane cannot start: error=\"%s\"", why.detail);
-	store_lead(c->store, on_lead, c);
+	charge_begin(c);
 	loop_run(c->loop);
 	log_info("the control plane ends, computes go on running");
 	exit(0);

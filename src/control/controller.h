@@ -3,12 +3,14 @@
 #define CONTROL_CONTROLLER_H
 
 #include "api/limit.h"
+#include "charge.h"
 #include "control/control.h"
 #include "driver/driver.h"
 #include "events.h"
 #include "fleet.h"
 #include "gate.h"
 #include "store/store.h"
+#include "sys/fetch.h"
 #include "sys/loop.h"
 #include "sys/serve.h"
 #include "token.h"
@@ -19,8 +21,11 @@ typedef struct Controller {
 	Loop *loop;
 	Store *store;
 	Driver *driver;
-	TlsContext *tls;  /* of the API, or NULL */
-	HttpServer *http; /* NULL until all that the store holds is known */
+	TlsContext *tls; /* of the API, or NULL */
+	Fetcher *fetcher;
+	Standing standing;
+	char leader_url[URL_SIZE]; /* of the one in charge, as far as we know, or "" */
+	HttpServer *http;          /* NULL until all that the store holds is known */
 	Tokens tokens;
 	Limits limits; /* of requests */
 	Fleet fleet;

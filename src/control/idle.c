@@ -241,7 +241,7 @@ static void look_at_clock(Unit *u)
 
 	if (p.n_keep_warm == 0 && p.n_wake_at == 0)
 		return;
-	if (clock_wakes(u, &now, reason))
+	if (clock_wakes(u, &now, reason) && !unit_is_serving(u))
 		reconcile_resume(u, reason);
 	if (now.wake_in_ms >= 0 && now.wake_in_ms < next)
 		next = now.wake_in_ms;

@@ -28,7 +28,7 @@ static void set_reason(Unit *u, const char *reason)
 
 static void forget_wishes(Unit *u, ComputeState to)
 {
-	if (to == COMPUTE_RESUMING)
+	if (to == COMPUTE_RESUMING || to == COMPUTE_ACTIVE)
 		u->wanted = false;
 	if (to == COMPUTE_SUSPENDING || to == COMPUTE_SUSPENDED)
 		u->unwanted = false;

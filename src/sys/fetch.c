@@ -26,6 +26,8 @@ struct Fetch {
 	bool too_large;
 	char error[CURL_ERROR_SIZE];
 	bool (*on_data)(void *arg, Span piece);
+	void (*on_head)(void *arg, int status, const char *content_type);
+	bool has_head; /* on_head() was called */
 	void (*on_answer)(void *arg, const FetchAnswer *answer);
 	void *arg;
 };
@@ -44,6 +46,35 @@ static void free_fetch(void *arg)
 	curl_slist_free_all(f->headers);
 	buf_free(&f->body);
 	free(f);
+}
+
+static int status_of(const Fetch *f)
+{
+	long status = 0;
+
+	curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
+	return (int)status;
+}
+
+const char *fetch_header(const Fetch *f, const char *name)
+{
+	struct curl_header *header;
+
+	if (curl_easy_header(f->easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+		return NULL;
+	return header->value;
+}
+
+/* Also of an answer without a body, when it ends. */
+static void tell_head(Fetch *f)
+{
+	const char *type = NULL;
+
+	if (!f->on_head || f->has_head || status_of(f) == 0)
+		return;
+	f->has_head = true;
+	curl_easy_getinfo(f->easy, CURLINFO_CONTENT_TYPE, &type);
+	f->on_head(f->arg, status_of(f), type ? type : "");
 }
 
 static FetchAnswer read_answer(Fetch *f, CURLcode result)
@@ -72,6 +103,8 @@ static void finish(Fetch *f, CURLcode result)
 {
 	FetchAnswer answer = read_answer(f, result);
 
+	if (result == CURLE_OK)
+		tell_head(f);
 	curl_multi_remove_handle(f->fetcher->multi, f->easy);
 	if (f->on_answer)
 		f->on_answer(f->arg, &answer);
@@ -172,20 +205,13 @@ void fetcher_free(Fetcher *fetcher)
 	free(fetcher);
 }
 
-static bool is_good(Fetch *f)
-{
-	long status = 0;
-
-	curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
-	return status == 200;
-}
-
 /* Taking less than what was offered makes libcurl give up. */
 static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 {
 	Fetch *f = arg;
 
-	if (f->on_data && is_good(f))
+	tell_head(f);
+	if (f->on_data && (f->on_head || status_of(f) == 200))
 		return f->on_data(f->arg, (Span){(const uint8_t *)bytes, size * n}) ? size * n : 0;
 	if (buf_size(&f->body) + size * n > FETCH_BODY_MAX) {
 		f->too_large = true;
@@ -238,9 +264,17 @@ static void set_options(Fetch *f, const FetchCall *call)
 	curl_easy_setopt(f->easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(f->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)call->connect_ms);
 	curl_easy_setopt(f->easy, CURLOPT_TIMEOUT_MS, (long)call->total_ms);
-	add_header(f, "Accept", call->on_data ? "text/event-stream" : "application/json");
+	if (call->method)
+		curl_easy_setopt(f->easy, CURLOPT_CUSTOMREQUEST, call->method);
+	if (call->method && strcmp(call->method, "HEAD") == 0)
+		curl_easy_setopt(f->easy, CURLOPT_NOBODY, 1L);
+	if (!call->method)
+		add_header(f, "Accept", call->on_data ? "text/event-stream" : "application/json");
+	for (int i = 0; i < FETCH_HEADERS && call->headers[i].name; i++)
+		add_header(f, call->headers[i].name, call->headers[i].value);
 	if (call->post) {
-		add_header(f, "Content-Type", "application/json");
+		if (!call->method)
+			add_header(f, "Content-Type", "application/json");
 		add_header(f, "Expect", "");
 		curl_easy_setopt(f->easy, CURLOPT_COPYPOSTFIELDS, call->post);
 	}
@@ -258,6 +292,7 @@ Fetch *fetch(Fetcher *fetcher, const FetchCall *call)
 	f->fetcher = fetcher;
 	f->on_answer = call->on_answer;
 	f->on_data = call->on_data;
+	f->on_head = call->on_head;
 	f->arg = call->arg;
 	f->easy = curl_easy_init();
 	if (!f->easy)

@@ -143,6 +143,11 @@ const char *request_path(const Request *r)
 	return r->path;
 }
 
+const char *request_raw_query(const Request *r)
+{
+	return r->visit && r->visit->head.query ? r->visit->head.query : "";
+}
+
 const char *request_header(const Request *r, const char *name)
 {
 	return r->visit ? http_head_field(&r->visit->head, name) : NULL;

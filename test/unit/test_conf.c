@@ -224,9 +224,9 @@ TEST(other_capabilities_that_come_later_are_refused_too)
 	refused("[wake]\nprovider = kubernetes\n",
 		"x.ini:2: [wake] provider = kubernetes is not available in this version; use "
 		"control_plane or none");
-	refused("[control]\nstore = postgresql://x\n",
-		"x.ini:2: [control] store = postgresql://x is not available in this version; use "
-		"sqlite:/path/of/a/file");
+	refused("[control]\nstore = mysql://x\n",
+		"x.ini:2: [control] store must be sqlite:/path/of/a/file or "
+		"postgresql://user@host/database");
 }
 
 TEST(lists_of_networks_are_read)

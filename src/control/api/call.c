@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "forward.h"
 #include "route.h"
 #include "schema.h"
 #include "sys/clock.h"
@@ -248,6 +249,12 @@ static const Route *route_of(Call *call, char allow[ALLOW_SIZE])
 			  allow);
 }
 
+/* Whether the request is for the one in charge, which we are not. */
+static bool is_anothers(const Controller *c, const Route *route)
+{
+	return c->standing != STANDING_IN_CHARGE && route->scope > SCOPE_NONE;
+}
+
 bool api_on_head(void *controller, Request *r)
 {
 	Call *call = call_new(controller, r);
@@ -258,7 +265,7 @@ bool api_on_head(void *controller, Request *r)
 		refuse_route(call, allow);
 		return false;
 	}
-	if (!may(call, route))
+	if (!is_anothers(call->c, route) && !may(call, route))
 		return false;
 	call_free(call);
 	return true;
@@ -273,6 +280,11 @@ void api_on_request(void *controller, Request *r)
 	Fault why;
 
 	assert(route);
+	if (is_anothers(call->c, route)) {
+		call_free(call);
+		api_forward(controller, r);
+		return;
+	}
 	if (read_body(call, &why) && schema_knows(route->body, call->body, &why))
 		route->handle(call);
 	else

@@ -35,7 +35,7 @@ class Control:
             return False
 
     folder = property(lambda self: self.proxy.folder)
-    token_file = property(lambda self: f"{self.folder}/admin.token")
+    token_file = property(lambda self: self.proxy.sections["control"]["admin_token_file"])
     db_path = property(lambda self: f"{self.folder}/control.db")
 
     def token(self):

@@ -1,0 +1,121 @@
+#include "charge.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "base/text.h"
+#include "conf/where.h"
+#include "controller.h"
+#include "heartbeat.h"
+#include "reconcile.h"
+#include "sys/log.h"
+
+#define MAX_CONNECTIONS 20000
+#define MAX_BODY        (1 << 20)
+#define MAX_BACKLOG     (1 << 20)
+#define REQUEST_MS      30000
+#define IDLE_MS         60000
+#define ANSWER_MS       30000
+
+static void serve(Controller *c)
+{
+	ServeSetup setup = {.listeners = c->setup.listeners,
+			    .tls = c->tls,
+			    .limits = {.max_connections = MAX_CONNECTIONS,
+				       .max_body = MAX_BODY,
+				       .max_backlog = MAX_BACKLOG,
+				       .request_ms = REQUEST_MS,
+				       .idle_ms = IDLE_MS,
+				       .answer_ms = ANSWER_MS},
+			    .on_head = api_on_head,
+			    .on_request = api_on_request,
+			    .arg = c};
+
+	if (!c->http)
+		c->http = serve_open(c->loop, &setup);
+}
+
+/* ---- what the store holds ---------------------------------------------- */
+
+/* Each goes on where it was. */
+static void on_computes(void *arg, const StoreRows *rows, const Fault *why)
+{
+	Controller *c = arg;
+
+	if (why)
+		die("could not read the computes: error=\"%s\"", why->detail);
+	for (int i = 0; i < rows->n; i++)
+		reconcile(fleet_add(c, &rows->computes[i]));
+	heartbeat(c);
+	c->standing = STANDING_IN_CHARGE;
+	serve(c);
+	log_info("the control plane is ready: computes=%u store=\"%s\"", HASH_COUNT(c->fleet.units),
+		 store_path(c->conf->control.store.s) ? c->conf->control.store.s : "PostgreSQL");
+}
+
+static void on_projects(void *arg, const StoreRows *rows, const Fault *why)
+{
+	Controller *c = arg;
+	Page all = {0};
+
+	if (why)
+		die("could not read the projects: error=\"%s\"", why->detail);
+	for (int i = 0; i < rows->n; i++)
+		fleet_set_project(&c->fleet, &rows->projects[i]);
+	store_compute_list(c->store, &all, (StoreCall){on_computes, c});
+}
+
+/* ---- who is in charge -------------------------------------------------- */
+
+static void on_taken_over(void *arg, const StoreRows *rows, const Fault *why)
+{
+	Controller *c = arg;
+	Page all = {0};
+
+	if (why)
+		die("could not take over: error=\"%s\"", why->detail);
+	c->store->epoch = rows->leadership[0].epoch;
+	log_info("this control plane is in charge: epoch=%lld", (long long)c->store->epoch);
+	store_project_list(c->store, &all, (StoreCall){on_projects, c});
+}
+
+/* "127.0.0.1:8081, /run/x.sock" → "http://127.0.0.1:8081" */
+static void own_url(const Controller *c, char out[URL_SIZE])
+{
+	const char *given = c->conf->control.advertise_url.s, *list = c->conf->control.listen.s;
+	size_t n = strcspn(list, ", ");
+
+	if (*given)
+		text_copy(out, URL_SIZE, given);
+	else if (*list == '/' || *list == '@')
+		snprintf(out, URL_SIZE, "unix:%.*s:", (int)n, list);
+	else
+		snprintf(out, URL_SIZE, "%s://%.*s", c->tls ? "https" : "http", (int)n, list);
+}
+
+static void on_lead(void *arg, LeadNews news)
+{
+	Controller *c = arg;
+	char url[URL_SIZE];
+
+	switch (news) {
+	case LEAD_WON:
+		c->standing = STANDING_NONE;
+		own_url(c, url);
+		store_take_over(c->store, url, (StoreCall){on_taken_over, c});
+		return;
+	case LEAD_OTHERS:
+		c->standing = STANDING_HELPS;
+		log_info("another control plane is in charge, and this one helps");
+		serve(c);
+		return;
+	case LEAD_LOST:
+		die("the lock of the one in charge is lost, so this control plane ends");
+	}
+}
+
+void charge_begin(Controller *c)
+{
+	store_lead(c->store, on_lead, c);
+}

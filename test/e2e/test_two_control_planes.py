@@ -1,0 +1,126 @@
+"""Several control planes on one PostgreSQL store: one is in charge, the others help, and take over."""
+
+import itertools
+import os
+import signal
+import threading
+import time
+
+import psycopg
+import pytest
+
+from harness import procs
+from harness.control import Control
+from harness.proxy import make_folder
+
+numbers = itertools.count(1)
+
+
+@pytest.fixture
+def pair(start_proxy, spare_pg):
+    """Two process trees with a control plane each, on one store and one folder of computes."""
+    schema = f"cp{next(numbers)}"
+    with psycopg.connect(host=spare_pg.folder, port=spare_pg.port, user="postgres", dbname="postgres",
+                         autocommit=True) as conn:
+        conn.execute(f"create schema {schema}")
+    url = (f"postgresql://postgres@/postgres?host={spare_pg.folder}&port={spare_pg.port}"
+           f"&options=-csearch_path%3D{schema}")
+    shared = make_folder()
+    process = {"data_dir": f"{shared}/computes"}
+    token = f"{shared}/admin.token"
+    make = lambda: Control(start_proxy, process=process, store=url, admin_token_file=token)    # noqa: E731
+    trees = [make(), make()]
+    for tree in trees:
+        tree.shared = shared
+        tree.token_path = token
+    return trees
+
+
+def test_the_one_that_helps_serves_the_same_api(pair):
+    first, second = pair
+    project = first.project(idle_timeout=0)
+    second.compute("db", project=project)
+    assert first.show()["state"] == "suspended"
+    assert second.woken()["cold_start_info"] == "cold"
+    assert first.woken()["cold_start_info"] == "warm"
+    assert second.get("/api/v1/compute/nobody").status == 404
+    assert second.get("/api/v1/projects", token="wrong" * 5).status == 401
+    assert [c["id"] for c in second.get("/api/v1/compute").body["computes"]] == ["db"]
+    second.suspend()
+    assert first.state() == "suspended"
+
+
+def test_the_scheduler_moves_within_10_seconds_and_nothing_starts_twice(pair):
+    first, second = pair
+    project = first.project(idle_timeout=0)
+    names = [f"db{i}" for i in range(3)]
+    for name in names:
+        first.compute(name, project=project)
+    first.woken("db0")
+    [server] = servers(first, "db0")
+    ended, refused = threading.Event(), []
+
+    def wake_all():
+        while not ended.is_set():
+            for name in names:
+                for tree in pair:
+                    try:
+                        answer = tree.wake(name, timeout=30)
+                    except OSError:
+                        continue    # of the one that was killed
+                    if answer.status not in (200, 503):
+                        refused.append(answer)
+    threads = [threading.Thread(target=wake_all) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    before = first.proxy.control()
+    procs.kill_hard(before)
+    began = time.monotonic()
+    procs.wait_until(lambda: "this control plane is in charge" in second.proxy.log(), 20, "the lead to move")
+    assert time.monotonic() - began < 10 * procs.PATIENCE
+    procs.wait_until(lambda: all(second.wake(name).status == 200 for name in names), 20, "all to be awake")
+    ended.set()
+    for thread in threads:
+        thread.join()
+    assert not refused
+    assert servers(second, "db0") == [server], "it was found again"
+    for name in names:
+        assert len(servers(second, name)) == 1
+    first.wait_until_ready()
+    procs.wait_until(lambda: first.wake("db0").status == 200, 10, "the killed one to help")
+    assert second.show("db0")["state"] == "active"
+
+
+def test_one_that_stood_still_does_no_harm_when_it_goes_on(pair, spare_pg):
+    """Its lock is taken from it while it stands still; it ends when it goes on, and then helps."""
+    first, second = pair
+    project = first.project(idle_timeout=0)
+    first.compute("db", project=project)
+    first.woken()
+    [server] = servers(first, "db")
+    paused = first.proxy.control()
+    os.kill(paused, signal.SIGSTOP)
+    try:
+        spare_pg.sql("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted")
+        procs.wait_until(lambda: "this control plane is in charge" in second.proxy.log(), 20,
+                         "the lead to move")
+        procs.wait_until(lambda: second.wake().status == 200, 20, "the new one to know it")
+        second.suspend()
+        second.woken()
+        [newer] = servers(second, "db")
+        assert newer != server
+    finally:
+        os.kill(paused, signal.SIGCONT)
+    procs.wait_until(lambda: first.proxy.control() not in (None, paused), 20, "the paused one to end")
+    first.wait_until_ready()
+    procs.wait_until(lambda: first.wake().status == 200, 10, "it to help")
+    assert servers(second, "db") == [newer]
+
+
+def servers(control, name):
+    found = []
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        if f" -D {control.shared}/computes/postgres/{name}/data " in procs.title(pid) and procs.alive(pid):
+            found.append(pid)
+    young = {child for pid in found for child in procs.children(pid)}
+    return [pid for pid in found if pid not in young and procs.alive(pid)]
