@@ -68,6 +68,7 @@ typedef struct Config {
 	int n_route_domains;
 	char **ignore_parameters; /* ignore_startup_parameters */
 	int n_ignore_parameters;
+	int first_user, last_user; /* user_range; 0 if there is none */
 
 	int refs;
 } Config;

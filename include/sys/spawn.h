@@ -26,6 +26,8 @@ typedef struct SpawnPlan {
 	const char *folder;        /* to work in */
 	const char *log_file;      /* standard output and error are appended to it */
 	const char *input;         /* what it reads from standard input, or NULL for nothing */
+	uid_t user;                /* to become, with the group of that number; 0: none */
+	int64_t data_limit;        /* bytes that each of its processes may have; 0: any */
 	const char *const *groups; /* cgroup.procs of the control groups it is in, or NULL */
 } SpawnPlan;
 
@@ -53,7 +55,8 @@ uint64_t process_start(const Process *p); /* see machine_process_start() */
 /* Watches it no longer; the process itself goes on. */
 void process_free(Process *p);
 
-/* For jobs: runs a program to its end and returns its exit status, 127 if it could not be run. */
+/* For jobs, whose log it shares unless it has its own: runs a program to its end and returns its
+ * exit status, 127 if it could not be run. */
 int spawn_and_wait(const SpawnPlan *plan);
 
 /* For the start of the program: as process_job(), and waits for its end. */

@@ -64,6 +64,26 @@ static void free_words(char **words, int n)
 	free(words);
 }
 
+/* Neither root nor anybody of the system. */
+#define LEAST_USER 1000
+
+static bool take_users(Config *conf, Fault *why)
+{
+	const char *text = conf->process.user_range.s;
+	int n = 0;
+
+	if (!*text)
+		return true;
+	if (sscanf(text, "%9d-%9d%n", &conf->first_user, &conf->last_user, &n) != 2 || text[n] ||
+	    conf->first_user < LEAST_USER || conf->last_user < conf->first_user)
+		return fault_set(
+			why, FAULT_BAD_SETTING,
+			"user_range takes the first and the last of numbers from %d on, as "
+			"200000-299999, not \"%.80s\"",
+			LEAST_USER, text);
+	return true;
+}
+
 static bool is_domain(const char *name)
 {
 	char label[64];
@@ -367,6 +387,7 @@ static const struct Check {
 	{BLAMES(reveille.auth_query), check_auth_query},
 	{BLAMES(reveille.auth_dbname), check_auth_dbname},
 	{BLAMES(reveille.peer_id), check_peers},
+	{BLAMES(process.user_range), take_users},
 #undef BLAMES
 };
 

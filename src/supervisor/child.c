@@ -16,6 +16,7 @@
 #include "sys/clock.h"
 #include "sys/log.h"
 #include "sys/title.h"
+#include "sys/user.h"
 
 static void close_all(Listeners *l)
 {
@@ -66,6 +67,7 @@ static void run_control(Supervisor *s, const Child *c)
 			      .arg = s};
 
 	(void)c;
+	user_take_up_privileges();
 	access_release(s->access);
 	close_all(&s->clients);
 	close_all(&s->http);
@@ -110,6 +112,8 @@ static void be_child(Supervisor *s, const Child *c, pid_t parent)
 	/* Signals stay blocked until the child's loop runs and can hear of them. */
 	if (s->pid_file != -1)
 		close(s->pid_file);
+	if (c->kind != CHILD_control)
+		user_drop_privileges();
 	kinds[c->kind].run(s, c);
 	_exit(1);
 }

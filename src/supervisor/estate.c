@@ -212,9 +212,11 @@ bool estate_open(Supervisor *s, Fault *why)
 	if (!open_tcp(s, why))
 		return false;
 	make_socket_folder(s);
-	if (!user_become(s->conf->reveille.user.s, false, why) || !open_shared(s, why) ||
-	    !load_access(s, why) || !open_pid_file(s, why) || !open_log(s, why) ||
-	    !open_unix(s, why) || !open_control(s, true, why) || !open_nudges(s, why))
+	if (!user_become(s->conf->reveille.user.s, s->conf->has_control && s->conf->first_user > 0,
+			 why) ||
+	    !open_shared(s, why) || !load_access(s, why) || !open_pid_file(s, why) ||
+	    !open_log(s, why) || !open_unix(s, why) || !open_control(s, true, why) ||
+	    !open_nudges(s, why))
 		return false;
 	if (s->clients.n == 0)
 		log_warning("there is nothing to listen on for clients: listen_addr and "

@@ -8,12 +8,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "sys/machine.h"
+#include "sys/user.h"
 
 #define EXIT_NOT_RUN 127
 
@@ -154,7 +156,20 @@ static void enter_groups(const char *const *groups)
 	}
 }
 
-static void run_plan(const SpawnPlan *plan)
+static void take_place(const SpawnPlan *plan)
+{
+	struct rlimit limit = {.rlim_cur = (rlim_t)plan->data_limit, .rlim_max = RLIM_INFINITY};
+
+	enter_groups(plan->groups);
+	if (plan->data_limit > 0)
+		setrlimit(RLIMIT_DATA, &limit);
+	if (plan->user == 0 || user_switch(plan->user))
+		return;
+	dprintf(STDERR_FILENO, "could not become user %u: %s\n", plan->user, strerror(errno));
+	_exit(EXIT_NOT_RUN);
+}
+
+static void exec_plan(const SpawnPlan *plan)
 {
 	if (plan->folder && chdir(plan->folder) == -1)
 		dprintf(STDERR_FILENO, "could not enter %s: %s\n", plan->folder, strerror(errno));
@@ -187,8 +202,8 @@ Process *process_spawn(Loop *loop, const SpawnPlan *plan, ProcessEnd on_end, voi
 		setsid();
 		usual_signals();
 		standard_descriptors(plan->input, plan->log_file);
-		enter_groups(plan->groups);
-		run_plan(plan);
+		take_place(plan);
+		exec_plan(plan);
 	}
 	return watch_child(loop, pid, on_end, arg, why);
 }
@@ -233,9 +248,10 @@ int spawn_and_wait(const SpawnPlan *plan)
 	pid_t parent = getpid(), pid = fork();
 
 	if (pid == 0) {
-		die_with(parent);
-		standard_descriptors(plan->input, plan->log_file);
-		run_plan(plan);
+		standard_descriptors(plan->input, plan->log_file ? plan->log_file : "/dev/stderr");
+		take_place(plan);
+		die_with(parent); /* who becomes another user forgets that he was to */
+		exec_plan(plan);
 	}
 	return wait_for(pid);
 }

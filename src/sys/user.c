@@ -46,6 +46,14 @@ void user_drop_privileges(void)
 		set_privileges(0, 0);
 }
 
+bool user_switch(uid_t user)
+{
+	if (setgroups(0, NULL) == -1 || setgid(user) == -1 || setuid(user) == -1)
+		return false;
+	user_drop_privileges();
+	return true;
+}
+
 bool user_become(const char *user, bool keep_privileges, Fault *why)
 {
 	struct passwd *pw;

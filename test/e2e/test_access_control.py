@@ -245,14 +245,14 @@ def test_the_client_key_behind_the_told_secret_opens_the_compute(control):
 
 def test_the_computes_rules_ask_everybody_for_scram_and_the_superuser_not_at_all(control):
     compute = make_compute(control)
-    control.api("GET", "/api/v1/wake_compute?endpointish=db")
+    _, woken = control.api("GET", "/api/v1/wake_compute?endpointish=db")
     with open(f"{control.folder}/computes/postgres/db/pg_hba.conf", encoding="ascii") as f:
         rules = [line.split() for line in f]
     assert rules == [["local", "all", "postgres", "reject"],
                      ["local", "replication", "postgres", "reject"],
                      ["local", "all", "all", "scram-sha-256"],
                      ["local", "replication", "all", "scram-sha-256"]]
-    run = control.sockets()
+    run = os.path.dirname(woken["address"])
     with psycopg.connect(host=run, user="app", password=password_of(compute), dbname="app") as c:
         assert c.execute("select current_user").fetchone() == ("app",)
     for user, password in (("app", "wrong"), ("app", None), ("postgres", None)):

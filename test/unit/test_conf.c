@@ -346,6 +346,12 @@ TEST(settings_that_need_others_say_which)
 		 "tls_cert_file and tls_key_file, or use 127.0.0.1:PORT or a path"},
 		{"[control]\nlisten = 8081\n", "x.ini:3: [control] listen takes ADDRESS:PORT or "
 					       "the path of a Unix socket, not \"8081\""},
+		{"[process]\nuser_range = 5-9\n",
+		 "x.ini:3: user_range takes the first and the last of numbers from 1000 on, as "
+		 "200000-299999, not \"5-9\""},
+		{"[process]\nuser_range = 2000-1999\n",
+		 "x.ini:3: user_range takes the first and the last of numbers from 1000 on, as "
+		 "200000-299999, not \"2000-1999\""},
 		{"[control]\nlisten = ,\n",
 		 "x.ini:3: [control] listen is empty, so nobody could reach it"},
 		{"[control]\ntls_key_file = k\n",

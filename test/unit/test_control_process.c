@@ -12,7 +12,9 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,6 +32,7 @@
 static char folder[PATH_SIZE];
 static Loop *loop;
 static Config conf;
+static bool may_have_tenants;
 static Driver *driver;
 static Instance *instance;
 static char id[ID_SIZE];
@@ -159,7 +162,12 @@ static int group_setup(void **state)
 	loop = loop_new();
 	conf = *conf_defaults();
 	text_copy(conf.process.data_dir.s, sizeof(conf.process.data_dir.s), folder);
+	if (may_have_tenants) {
+		conf.first_user = 200000;
+		conf.last_user = 200999;
+	}
 	driver = open_driver();
+	assert_int_equal(driver->can.own_users, may_have_tenants);
 	return 0;
 }
 
@@ -601,6 +609,101 @@ TEST(a_compute_of_an_earlier_revision_is_brought_up_to_date)
 	assert_contains(value, "ERROR");
 }
 
+/* ---- tenants -------------------------------------------------------------- */
+
+static bool can_open(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+
+	if (fd != -1)
+		close(fd);
+	return fd != -1;
+}
+
+static bool can_connect(const char *path)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	strcpy(to.sun_path, path);
+	return connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0;
+}
+
+/* What somebody of that user could do to the compute of the test: the first thing, or 0. */
+static int intrude(uid_t user)
+{
+	const Home *h = &instance->home;
+	char version[PATH_SIZE], fence[PATH_SIZE], hba[PATH_SIZE];
+	int status, k = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		path_set(version, "%s/PG_VERSION", h->data);
+		path_set(fence, "%s/fence", h->folder);
+		path_set(hba, "%s/pg_hba.conf", h->folder);
+		_exit(!user_switch(user)                  ? 99
+		      : ++k && can_open(version)          ? k
+		      : ++k && can_open(fence)            ? k
+		      : ++k && can_open(hba)              ? k
+		      : ++k && can_open(h->log)           ? k
+		      : ++k && can_open(folder)           ? k
+		      : ++k && can_open(h->sockets)       ? k
+		      : ++k && can_connect(sight.address) ? k
+		      : ++k && kill(server_pid(), 0) == 0 ? k
+							  : 0);
+	}
+	waitpid(pid, &status, 0);
+	return WEXITSTATUS(status);
+}
+
+static uid_t owner(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_uid;
+}
+
+TEST(a_tenant_reaches_neither_files_nor_sockets_nor_processes_of_another)
+{
+	char path[PATH_SIZE], link[PATH_SIZE];
+	uid_t user;
+
+	if (!driver->can.own_users)
+		skip();
+	begin();
+	user = owner(instance->home.data);
+	assert_in_range(user, conf.first_user, conf.last_user);
+	path_set(path, "/proc/%d", server_pid());
+	assert_int_equal(owner(path), user);
+	assert_int_equal(intrude(user), 1); /* so trying works */
+	assert_int_equal(intrude((uid_t)conf.last_user), 0);
+	path_set(link, "%s/users/%u", folder, user);
+	assert_int_equal(readlink(link, path, sizeof(path)), strlen(id));
+	assert_string_equal(asked_anew("select 'row'"), "row");
+	assert_string_equal(destroy(), "");
+	assert_int_equal(readlink(link, path, sizeof(path)), -1);
+}
+
+TEST(a_compute_that_was_ours_becomes_a_tenants_at_its_next_start)
+{
+	Tenants *t = &((ProcessDriver *)driver)->tenants;
+
+	if (!t->on)
+		skip();
+	t->on = false;
+	begin();
+	assert_int_equal(owner(instance->home.data), geteuid());
+	assert_string_equal(stop(++generation), "");
+	t->on = true;
+	assert_string_equal(start(++generation), "");
+	assert_in_range(owner(instance->home.data), conf.first_user, conf.last_user);
+	assert_string_equal(asked_anew("select 'row'"), "row");
+	restart_control();
+	observe();
+	assert_true(sight.running);
+}
+
 TEST(two_control_planes_make_one_server)
 {
 	Instance *one = instance, *other = attach_to(open_driver());
@@ -644,6 +747,8 @@ static int run_all(const char *name)
 		WITH_COMPUTE(a_compute_is_made_of_a_spare_and_another_is_made_later),
 		WITH_COMPUTE(what_is_left_of_spares_is_swept),
 		WITH_COMPUTE(a_compute_of_an_earlier_revision_is_brought_up_to_date),
+		WITH_COMPUTE(a_tenant_reaches_neither_files_nor_sockets_nor_processes_of_another),
+		WITH_COMPUTE(a_compute_that_was_ours_becomes_a_tenants_at_its_next_start),
 		WITH_COMPUTE(two_control_planes_make_one_server),
 	};
 
@@ -667,6 +772,7 @@ static int run_as(const char *user, const char *name, bool privileged)
 	if (!user_become(user, privileged, &why))
 		return 1;
 	user_take_up_privileges();
+	may_have_tenants = privileged;
 	return run_all(name);
 }
 

@@ -50,7 +50,7 @@ typedef struct DriverAbilities {
 	bool freeze;
 	bool limit_cpu, limit_memory;
 	bool own_users; /* each compute belongs to an operating system user of its own */
-	char how[512];  /* for the log: by what */
+	char how[1024]; /* for the log: by what */
 } DriverAbilities;
 
 typedef enum StopHow {

@@ -78,12 +78,21 @@ static bool copy_template(Instance *i)
 	return true;
 }
 
+static bool give_to_tenant(const Instance *i, const char *folder)
+{
+	const Tenants *t = &i->driver->tenants;
+	uid_t user = t->on ? tenant_claim(t, i->id) : 0;
+
+	return !t->on || (user && tenant_give(user, folder));
+}
+
 static bool create_partial(Instance *i)
 {
 	char data[PATH_SIZE];
 
 	path_set(data, "%s/data", i->partial);
-	return copy_template(i) && i->program->engine->set_secrets(i->program, data, &i->order);
+	return copy_template(i) && i->program->engine->set_secrets(i->program, data, &i->order) &&
+	       give_to_tenant(i, i->partial);
 }
 
 static int create(void *arg)
@@ -137,21 +146,28 @@ static int revision_of(const Instance *i)
 
 bool folder_is_behind(const Instance *i)
 {
-	return revision_of(i) < i->program->engine->revision;
+	return revision_of(i) < i->program->engine->revision ||
+	       (i->driver->tenants.on && tenant_of(i->home.data) == 0);
 }
 
-/* Done again if it was not written down. */
-static int bring_up(void *arg)
+static bool bring_data_up(const Instance *i)
 {
-	Instance *i = arg;
 	const Engine *e = i->program->engine;
 	char path[PATH_SIZE], text[16];
 
-	if (!e->bring_up(i->program, i->home.data, revision_of(i)))
-		return 1;
 	path_set(path, "%s/revision", i->home.folder);
 	snprintf(text, sizeof(text), "%d\n", e->revision);
-	return file_replace(path, text) ? 0 : 1;
+	return e->bring_up(i->program, i->home.data, revision_of(i)) && file_replace(path, text);
+}
+
+/* All of it done again, if it was not to its end. */
+static int bring_up(void *arg)
+{
+	const Instance *i = arg;
+
+	if (tenant_of(i->home.data) && !tenant_take_back(i->home.folder))
+		return 1;
+	return bring_data_up(i) && give_to_tenant(i, i->home.folder) ? 0 : 1;
 }
 
 void folder_bring_up(Instance *i)
@@ -167,7 +183,10 @@ static int destroy(void *arg)
 
 	if (*i->group)
 		cgroup_remove_when_empty(&i->driver->cgroups, i->group);
-	return folder_remove(i->partial) && folder_remove(i->home.sockets) ? 0 : 1;
+	if (!folder_remove(i->partial) || !folder_remove(i->home.sockets))
+		return 1;
+	tenant_release(&i->driver->tenants, i->id);
+	return 0;
 }
 
 void folder_destroy(Instance *i)

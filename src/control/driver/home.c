@@ -38,11 +38,20 @@ void home_forget_lives(const Home *h)
 		closedir(dir);
 }
 
+/* "/42", or "" as it was when all lives had one folder. */
+static bool is_life(const char *name)
+{
+	size_t digits = *name == '/' ? strspn(name + 1, "0123456789") : 0;
+
+	return !*name || (digits > 0 && !name[1 + digits]);
+}
+
 bool home_find_life(Home *h, const char *run, const char *socket)
 {
 	size_t n = strlen(h->sockets);
 
-	if (!text_starts(run, h->sockets) || (run[n] && run[n] != '/'))
+	/* It may be a tenant who says so, and nothing else will do. */
+	if (!text_starts(run, h->sockets) || !is_life(run + n))
 		return false;
 	path_set(h->run, "%s", run);
 	path_set(h->address, "%s/%s", run, socket);

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "files.h"
 
@@ -21,6 +22,7 @@ typedef struct Home {
 	char notify[PATH_SIZE];
 	char run[PATH_SIZE];     /* of this life; "" while nobody knows */
 	char address[PATH_SIZE]; /* the socket for clients */
+	uid_t user;              /* whose the data is, if not ours: see tenant.h */
 } Home;
 
 void home_set(Home *h, const char *data_dir, const char *socket_dir, const char *id);

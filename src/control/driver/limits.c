@@ -11,6 +11,8 @@
 #include <sys/resource.h>
 
 #include "process.h"
+#include "sys/spawn.h"
+#include "sys/user.h"
 #include "tree.h"
 
 static bool fail(char *failure, size_t size, const char *what)
@@ -29,18 +31,28 @@ static bool limit_cpu(const Instance *i, char *failure, size_t size)
 	       fail(failure, size, "the limit of CPU could not be written");
 }
 
-/* Processes to come have what their parent has now. */
-static bool limit_each(const Instance *i)
+/* Processes to come have what their parent has now; one that starts was born with its limit. */
+static int limit_each(void *arg)
 {
+	const Instance *i = arg;
 	struct rlimit limit = {.rlim_cur = (rlim_t)i->order.memory, .rlim_max = RLIM_INFINITY};
 
-	return prlimit(process_pid(i->server), RLIMIT_DATA, &limit, NULL) == 0;
+	if (i->home.user && !user_switch(i->home.user)) /* in a copy: only he may */
+		return 1;
+	return prlimit(process_pid(i->server), RLIMIT_DATA, &limit, NULL) == 0 ? 0 : 1;
 }
 
-static bool limit_memory(const Instance *i, char *failure, size_t size)
+static bool limit_others(Instance *i)
+{
+	if (i->task == TASK_START)
+		return true;
+	return (i->home.user ? spawn_copy_and_wait(limit_each, i) : limit_each(i)) == 0;
+}
+
+static bool limit_memory(Instance *i, char *failure, size_t size)
 {
 	if (!i->driver->driver.can.limit_memory || !*i->group)
-		return limit_each(i) ||
+		return limit_others(i) ||
 		       fail(failure, size, "a running server's memory cannot be limited here");
 	return cgroup_limit_memory(&i->driver->cgroups, i->group, i->order.memory) ||
 	       fail(failure, size, "the limit of memory could not be written");

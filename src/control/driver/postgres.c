@@ -19,6 +19,7 @@
 #include "engine.h"
 #include "sys/random.h"
 #include "sys/scram_secret.h"
+#include "tenant.h"
 #include "title.h"
 
 #define PORT      5432
@@ -243,6 +244,11 @@ static void add_number(Command *c, const char *name, int64_t value, const char *
 	command_add(c, "%s=%lld%s", name, (long long)value, unit);
 }
 
+static bool write_shared(const Home *home, const char *path, const char *text)
+{
+	return file_replace(path, text) && (home->user == 0 || tenant_share(home->user, path));
+}
+
 /* What an initdb chose for the cluster comes first; words of the command line hold against all. */
 static bool configure(const Home *home, const ServerOrder *order, Fault *why)
 {
@@ -262,7 +268,7 @@ static bool configure(const Home *home, const ServerOrder *order, Fault *why)
 		 clamp(order->memory / 16, 16 * MEGABYTE, 1024 * MEGABYTE) / KILOBYTE,
 		 clamp(order->memory / 4 * 3, 64 * MEGABYTE, INT64_C(1) << 40) / KILOBYTE, cpus,
 		 cpus / 2, cpus / 2);
-	return file_replace(home->settings, text) ||
+	return write_shared(home, home->settings, text) ||
 	       fault_set(why, FAULT_WAKE_FAILED, "could not write \"%s\"", home->settings);
 }
 
@@ -272,7 +278,7 @@ static bool prepare(const Program *p, const Home *home, const char *id, const Se
 	char hba_file[PATH_SIZE];
 
 	path_set(hba_file, "%s/pg_hba.conf", home->folder);
-	if (!file_replace(hba_file, hba))
+	if (!write_shared(home, hba_file, hba))
 		return fault_set(why, FAULT_WAKE_FAILED, "could not write \"%s\"", hba_file);
 	if (!configure(home, order, why))
 		return false;
@@ -284,7 +290,7 @@ static bool prepare(const Program *p, const Home *home, const char *id, const Se
 	add_setting(out, "hba_file", hba_file);
 	add_setting(out, "listen_addresses", "");
 	add_setting(out, "unix_socket_directories", home->run);
-	add_setting(out, "unix_socket_permissions", "0700");
+	add_setting(out, "unix_socket_permissions", home->user ? "0770" : "0700");
 	add_number(out, "port", PORT, "");
 	add_number(out, "shared_buffers", buffers_of(order) / MEGABYTE, "MB");
 	add_number(out, "max_connections", order->max_connections, "");

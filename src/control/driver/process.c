@@ -277,7 +277,19 @@ static void open_cgroups(ProcessDriver *d, const Config *conf)
 	can->limit_cpu = d->cgroups.cpu;
 	can->limit_memory = d->cgroups.memory;
 	cgroups_describe(&d->cgroups, can->how, sizeof(can->how));
-	log_info("what can be done to servers here: %s", can->how);
+}
+
+static void open_tenants(ProcessDriver *d, const Config *conf)
+{
+	DriverAbilities *can = &d->driver.can;
+	size_t n = strlen(can->how);
+	char how[256];
+
+	tenants_open(&d->tenants, d->data_dir, (uid_t)conf->first_user, (uid_t)conf->last_user, how,
+		     sizeof(how));
+	can->own_users =
+		d->tenants.on && chmod(d->engine_dir, 0711) == 0 && chmod(d->socket_dir, 0711) == 0;
+	snprintf(can->how + n, sizeof(can->how) - n, "; users: %s", how);
 }
 
 Driver *driver_process_open(Loop *loop, const Config *conf, Fault *why)
@@ -296,6 +308,8 @@ Driver *driver_process_open(Loop *loop, const Config *conf, Fault *why)
 	}
 	d->memory_per_unit = conf->process.memory_per_unit;
 	open_cgroups(d, conf);
+	open_tenants(d, conf);
+	log_info("what can be done to servers here: %s", d->driver.can.how);
 	path_set(templates, "%s/template", d->data_dir);
 	snprintf(mark, sizeof(mark), MARK_MAKING "%s", d->life);
 	template_init(&d->template, loop, &d->program, templates, mark);

@@ -5,6 +5,7 @@
  *   DATA_DIR/ENGINE/ID/data      the server's data
  *   DATA_DIR/ENGINE/ID/log       what it prints
  *   DATA_DIR/ENGINE/ID/revision  which template it was made of, or brought up to
+ *   DATA_DIR/users/USER          link to the ID of the compute that has that user
  *   DATA_DIR/template/…          what new computes are copied from
  *   DATA_DIR/spare/…             copies of it, for those to come
  *   DATA_DIR/ENGINE/ID/fence     the highest generation that was obeyed
@@ -22,6 +23,7 @@
 #include "sys/machine.h"
 #include "sys/notify.h"
 #include "template.h"
+#include "tenant.h"
 
 #define GROUP_SIZE (ID_SIZE + 24) /* ID.GENERATION */
 
@@ -36,6 +38,7 @@ typedef struct ProcessDriver {
 	Template template;
 	Spares spares;
 	Cgroups cgroups;
+	Tenants tenants;
 	Process *sweeper;
 } ProcessDriver;
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -51,7 +52,6 @@ static void group_check(Instance *i)
 
 /* ---- finding it -------------------------------------------------------- */
 
-/* Its working folder is its data folder, so a process that only has the same id is told apart. */
 static bool works_in(pid_t pid, const char *folder)
 {
 	char link[64], at[PATH_MAX];
@@ -65,6 +65,24 @@ static bool works_in(pid_t pid, const char *folder)
 	return strcmp(at, folder) == 0;
 }
 
+static bool is_of(pid_t pid, uid_t user)
+{
+	struct stat st;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	return stat(path, &st) == 0 && st.st_uid == user;
+}
+
+/*
+ * So a process that only has the same id is told apart: a server's working folder is its
+ * data folder, and a tenant has no processes but his server's.
+ */
+static bool serves(const Instance *i, pid_t pid)
+{
+	return i->home.user ? is_of(pid, i->home.user) : works_in(pid, i->home.data);
+}
+
 /* A killed server's processes end by themselves, but not while they stand still. */
 static int end_orphans(const Instance *i)
 {
@@ -75,7 +93,7 @@ static int end_orphans(const Instance *i)
 	while (dir && (e = readdir(dir)) != NULL) {
 		pid_t pid = (pid_t)atoi(e->d_name);
 
-		if (pid > 0 && works_in(pid, i->home.data) && kill(pid, SIGKILL) == 0)
+		if (pid > 0 && serves(i, pid) && kill(pid, SIGKILL) == 0)
 			n++;
 	}
 	if (dir)
@@ -87,7 +105,7 @@ static void adopt(Instance *i, pid_t pid)
 {
 	uint64_t start = machine_process_start(pid);
 
-	if (!works_in(pid, i->home.data))
+	if (!serves(i, pid))
 		return;
 	i->server = process_adopt(i->driver->loop, pid, start, on_server_end, i);
 	if (i->server)
@@ -109,6 +127,7 @@ bool server_look(Instance *i, ServerPhase *phase)
 {
 	PidFile file = {.phase = SERVER_STARTING};
 
+	i->home.user = tenant_of(i->home.data);
 	if (i->program->engine->status(i->home.data, &file) && !i->server)
 		adopt(i, file.pid);
 	if (i->server && *file.sockets)
@@ -159,7 +178,7 @@ static bool listen_for_ready(Instance *i)
 		return false;
 	}
 	i->notify = notify_open(i->driver->loop, i->home.notify, on_ready, i, &why);
-	if (i->notify)
+	if (i->notify && (!i->home.user || chown(i->home.notify, i->home.user, (gid_t)-1) == 0))
 		return true;
 	task_end(i, why.detail);
 	return false;
@@ -217,6 +236,8 @@ static bool spawn_server(Instance *i, Fault *why)
 			  .env = env,
 			  .folder = i->home.folder,
 			  .log_file = i->home.log,
+			  .user = i->home.user,
+			  .data_limit = i->driver->driver.can.limit_memory ? 0 : i->order.memory,
 			  .groups = doors.list};
 
 	if (!i->program->engine->prepare(i->program, &i->home, i->id, &i->order, &command, why))
@@ -236,7 +257,8 @@ static bool make_life(Instance *i)
 {
 	home_begin_life(&i->home, i->order.generation, i->program->engine->socket);
 	home_forget_lives(&i->home);
-	if (!folder_make(i->home.sockets) || !folder_make(i->home.run)) {
+	if (!folder_make(i->home.sockets) || !folder_make(i->home.run) ||
+	    (i->home.user && !tenant_share_sockets(i->home.user, &i->home))) {
 		task_end(i, "could not make the folder of its sockets");
 		return false;
 	}
@@ -259,6 +281,7 @@ void server_launch(Instance *i)
 		folder_bring_up(i);
 		return;
 	}
+	i->home.user = tenant_of(i->home.data);
 	if (!make_life(i) || !listen_for_ready(i))
 		return;
 	put_large_log_aside(i);

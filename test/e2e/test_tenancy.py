@@ -1,0 +1,69 @@
+"""Each compute under an operating system user of its own: what that takes, and what it keeps apart."""
+
+import os
+
+import psycopg
+import pytest
+
+from harness import procs
+from test_control_plane import build, control  # noqa: F401 (fixtures)
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give users away")
+
+FIRST, LAST = 200000, 200099
+
+
+def privileges(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        rows = dict(line.split(":\t", 1) for line in f if ":\t" in line)
+    return int(rows["CapPrm"], 16), int(rows["CapEff"], 16)
+
+
+@pytest.fixture(name="tenants")
+def fixture_tenants(build):  # noqa: F811
+    return build(process={"user_range": f"{FIRST}-{LAST}"})
+
+
+def test_servers_are_users_of_their_own_and_clients_notice_nothing(tenants):
+    project = tenants.project()
+    computes = {name: tenants.compute(name, project) for name in ("one", "two")}
+    owners = set()
+    for name, compute in computes.items():
+        tenants.woken(name)
+        (server,) = tenants.servers(name)
+        owners.add(os.stat(f"/proc/{server}").st_uid)
+        assert privileges(server) == (0, 0)
+        with psycopg.connect(compute["connection_uri"]) as conn:
+            assert conn.execute("select 'row'").fetchone() == ("row",)
+    assert len(owners) == 2 and all(FIRST <= uid <= LAST for uid in owners)
+    tenants.suspend("one")
+    with psycopg.connect(computes["one"]["connection_uri"]) as conn:
+        assert conn.execute("select 'row'").fetchone() == ("row",)
+
+
+def test_only_the_control_process_has_privileges(tenants):
+    kept = privileges(tenants.proxy.control())
+    assert kept[0] == kept[1] != 0
+    assert bin(kept[0]).count("1") == 6
+    for pid in [*tenants.proxy.workers(), tenants.proxy.monitor()]:
+        assert privileges(pid) == (0, 0)
+    assert privileges(tenants.proxy.pid) == (kept[0], 0)
+
+
+def test_without_a_range_nobody_has_privileges(control):  # noqa: F811
+    for pid in [*control.proxy.workers(), control.proxy.monitor(), control.proxy.control(),
+                control.proxy.pid]:
+        assert privileges(pid) == (0, 0)
+
+
+def test_tenants_survive_the_control_process_and_are_adopted(tenants):
+    compute = tenants.compute()
+    before = tenants.woken()["address"]
+    pid = tenants.proxy.control()
+    os.kill(pid, 9)
+    procs.wait_until(lambda: tenants.proxy.control() not in (None, pid), 10,
+                     "a new control process")
+    tenants.wait_until_ready()
+    assert tenants.woken()["address"] == before
+    with psycopg.connect(compute["connection_uri"]) as conn:
+        assert conn.execute("select 'row'").fetchone() == ("row",)
