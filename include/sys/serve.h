@@ -25,11 +25,12 @@ typedef struct Request Request;
 
 typedef struct ServeLimits {
 	int max_connections; /* more wait in the kernel's queue */
-	size_t max_body;     /* bytes; more is answered 413 */
-	size_t max_backlog;  /* bytes of a stream that its reader may leave lying */
-	int64_t request_ms;  /* for TLS, and from a request's first byte to its last */
-	int64_t idle_ms;     /* from connecting, or the last answer, to the first byte */
-	int64_t answer_ms;   /* in which some of an answer must be read */
+	int max_strangers;  /* connections that are not trusted; one more ends the oldest. 0: any */
+	size_t max_body;    /* bytes; more is answered 413 */
+	size_t max_backlog; /* bytes of a stream that its reader may leave lying */
+	int64_t request_ms; /* for TLS, and from a request's first byte to its last */
+	int64_t idle_ms;    /* from connecting, or the last answer, to the first byte */
+	int64_t answer_ms;  /* in which some of an answer must be read */
 } ServeLimits;
 
 typedef struct ServeSetup {
@@ -64,6 +65,9 @@ const char *request_raw_query(const Request *r); /* not decoded, "" if there is 
 const char *request_header(const Request *r, const char *name);
 Span request_body(const Request *r);
 bool request_has_body(const Request *r); /* also while it is not read yet */
+
+/* Its connection is no stranger's, and is not ended for others to come. */
+void request_trust(Request *r);
 
 /* Where it came from; of size 0 if the client has left. */
 Address request_peer(const Request *r);

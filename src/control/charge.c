@@ -12,6 +12,7 @@
 #include "sys/log.h"
 
 #define MAX_CONNECTIONS 20000
+#define MAX_STRANGERS   2000 /* with TLS each takes some 40 KiB */
 #define MAX_BODY        (1 << 20)
 #define MAX_BACKLOG     (1 << 20)
 #define REQUEST_MS      30000
@@ -23,6 +24,7 @@ static void serve(Controller *c)
 	ServeSetup setup = {.listeners = c->setup.listeners,
 			    .tls = c->tls,
 			    .limits = {.max_connections = MAX_CONNECTIONS,
+				       .max_strangers = MAX_STRANGERS,
 				       .max_body = MAX_BODY,
 				       .max_backlog = MAX_BACKLOG,
 				       .request_ms = REQUEST_MS,

@@ -232,7 +232,7 @@ static void add_header(Fetch *f, const char *name, const char *value)
 /* A Unix socket has no name that a URL could hold. */
 static void set_url(Fetch *f, const char *url)
 {
-	char path[WHERE_PATH_MAX + 1], on_socket[CONF_VALUE_MAX + 512];
+	char path[WHERE_PATH_MAX + 1], on_socket[CONF_VALUE_MAX + 1024];
 	const char *asked;
 
 	if (!where_of_unix_url(url, path, &asked)) {

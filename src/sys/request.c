@@ -163,6 +163,12 @@ bool request_has_body(const Request *r)
 	return r->visit && (r->visit->head.chunked || r->visit->head.length > 0);
 }
 
+void request_trust(Request *r)
+{
+	if (r->visit)
+		visit_trust(r->visit);
+}
+
 Address request_peer(const Request *r)
 {
 	return r->visit ? r->visit->peer : (Address){.size = 0};

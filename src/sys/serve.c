@@ -104,6 +104,7 @@ HttpServer *serve_open(Loop *loop, const ServeSetup *setup)
 	s->setup = *setup;
 	s->setup.tls = setup->tls ? tls_context_hold(setup->tls) : NULL;
 	LIST_INIT(&s->visits);
+	TAILQ_INIT(&s->strangers);
 	timer_init(&s->again, loop, accept_again, s);
 	for (int i = 0; i < setup->listeners->n; i++)
 		open_listener(s, setup->listeners->fd[i]);

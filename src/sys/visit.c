@@ -33,6 +33,28 @@ static void free_visit(void *arg)
 	free(v);
 }
 
+void visit_trust(Visit *v)
+{
+	if (!v->stranger)
+		return;
+	v->stranger = false;
+	v->server->n_strangers--;
+	TAILQ_REMOVE(&v->server->strangers, v, among_strangers);
+}
+
+/* Whoever is not known may stay until others come who are not known either. */
+static void add_stranger(Visit *v)
+{
+	HttpServer *s = v->server;
+
+	if (s->setup.limits.max_strangers == 0)
+		return;
+	v->stranger = true;
+	TAILQ_INSERT_TAIL(&s->strangers, v, among_strangers);
+	if (++s->n_strangers > s->setup.limits.max_strangers)
+		visit_end(TAILQ_FIRST(&s->strangers), true);
+}
+
 void visit_end(Visit *v, bool tell)
 {
 	Request *r = v->request;
@@ -44,6 +66,7 @@ void visit_end(Visit *v, bool tell)
 	timer_stop(&v->soon);
 	stream_close(&v->stream);
 	LIST_REMOVE(v, link);
+	visit_trust(v);
 	v->request = NULL;
 	loop_bury(v->server->loop, v, free_visit);
 	serve_visit_ended(v->server);
@@ -321,6 +344,7 @@ void visit_begin(HttpServer *s, int fd, const Address *peer, bool secure)
 	timer_init(&v->soon, s->loop, on_soon, v);
 	stream_open(&v->stream, s->loop, fd, on_event, v);
 	stream_tune(&v->stream, &keep_alive);
+	add_stranger(v);
 	if (!secure) {
 		set_stage(v, VISIT_IDLE, s->setup.limits.idle_ms);
 		stream_read_on(&v->stream);

@@ -35,6 +35,7 @@ typedef struct Visit {
 	HttpBody body;
 	Buf body_bytes;
 	Request *request; /* from its head to its answer */
+	bool stranger;    /* nobody has said that it is to be trusted */
 	bool keep;        /* the connection goes on after the answer */
 	bool ended;       /* the client says no more */
 	bool broken;      /* to be closed at the end of the turn */
@@ -42,6 +43,7 @@ typedef struct Visit {
 	size_t owed; /* what the client had still to read when the deadline was armed */
 	Timer deadline, soon;
 	LIST_ENTRY(Visit) link;
+	TAILQ_ENTRY(Visit) among_strangers;
 } Visit;
 
 struct HttpServer {
@@ -51,13 +53,17 @@ struct HttpServer {
 	bool is_tcp[LISTENERS_MAX];
 	int n_listeners;
 	LIST_HEAD(, Visit) visits;
-	int connections;
+	TAILQ_HEAD(, Visit) strangers; /* the oldest first */
+	int connections, n_strangers;
 	bool full;
 	Timer again; /* accepting, after it failed */
 };
 
 /* Takes the descriptor over. */
 void visit_begin(HttpServer *s, int fd, const Address *peer, bool secure);
+
+/* It is no stranger's, or no more there. */
+void visit_trust(Visit *v);
 
 /* Ends it at once; whoever waits for its client is told if `tell`. */
 void visit_end(Visit *v, bool tell);

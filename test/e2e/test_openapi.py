@@ -7,6 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator, RefResolver
 
 from harness.control import Control
+from harness.rawhttp import Listener
 
 METHODS = {"get", "put", "post", "patch", "delete"}
 
@@ -147,7 +148,10 @@ def test_every_route_answers_as_the_document_says(control, document):
     call("PATCH", at, {"config": {"connect_rate": 0, "allowed_ips": []}})
     call("GET", "/api/v1/get_endpoint_access_control?endpointish=shop&role=app")
     call("POST", "/api/v1/activity", {"proxy_id": "p", "computes": [
-        {"compute_id": "shop", "sessions": 1, "at_work": 0, "transactions": 3, "idle_ms": 1},
+        {"compute_id": "shop", "sessions": 1, "at_work": 0, "transactions": 3, "idle_ms": 1,
+         "listening": 0, "traffic": {"epoch": "x", "received": 1, "sent": 2},
+         "causes": [{"role": "app", "application_name": "psql", "network": "local",
+                     "sessions": 1, "at_work": 0, "listening": 0, "idle_ms": 1}]},
         {"compute_id": "elsewhere"}]})
     assert call("POST", "/api/v1/compute/shop/suspend?mode=immediate").status == 200
     assert call("POST", "/api/v1/compute/shop/resume").status in (200, 202)
@@ -164,6 +168,19 @@ def test_every_route_answers_as_the_document_says(control, document):
 
 # Answers that do not end are looked at in test_control_api.py.
 UNTESTED_HERE = {("get", "/api/v1/events")}
+
+
+def test_events_are_as_the_document_says(control, document):
+    judge = Judge(control, document)
+    control.compute("one")
+    with Listener(control) as listener:
+        seen = set()
+        control.woken("one")
+        while "active" not in seen:
+            _, name, data = listener.next()
+            seen |= {name, data.get("state")}
+            judge.check(data, {"$ref": f"#/components/schemas/{name.capitalize()}Event"})
+        assert "snapshot" in seen
 
 
 def test_refusals_are_as_the_document_says(control, document):

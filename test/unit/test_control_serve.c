@@ -64,6 +64,8 @@ static void on_request(void *arg, Request *r)
 static bool on_head(void *arg, Request *r)
 {
 	(void)arg;
+	if (strcmp(request_path(r), "/friend") == 0)
+		request_trust(r);
 	if (strcmp(request_path(r), "/no") != 0)
 		return true;
 	request_answer(r, 403, "text/plain", span_of_text("no"));
@@ -538,6 +540,42 @@ TEST(who_has_said_all_he_had_to_say_is_answered)
 	close(fd);
 }
 
+/* Whether the other end has closed it. */
+static bool is_closed(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+TEST(strangers_are_ended_for_strangers_but_friends_are_not)
+{
+	ServeSetup wary = serve;
+	int friend, strangers[3];
+
+	wary.limits.max_connections = 10;
+	wary.limits.max_strangers = 2;
+	wary.limits.idle_ms = 60000;
+	serve_close(server);
+	server = serve_open(loop, &wary);
+	friend = dial();
+	say(friend, "GET /friend HTTP/1.1\r\nHost: h\r\n\r\n");
+	assert_contains(hear(friend), "hello");
+	for (int i = 0; i < 3; i++) {
+		strangers[i] = dial();
+		turn(20);
+	}
+	assert_true(is_closed(strangers[0]));
+	assert_false(is_closed(strangers[1]));
+	assert_false(is_closed(strangers[2]));
+	assert_int_equal(serve_connections(server), 3);
+	say(friend, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+	assert_contains(hear(friend), "hello");
+	close(friend);
+	for (int i = 0; i < 3; i++)
+		close(strangers[i]);
+}
+
 #define WITH_SERVER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -565,6 +603,7 @@ int main(void)
 		WITH_SERVER(a_large_answer_goes_to_who_reads_it_and_then_the_next),
 		WITH_SERVER(a_connection_that_says_nothing_is_ended),
 		WITH_SERVER(who_has_said_all_he_had_to_say_is_answered),
+		WITH_SERVER(strangers_are_ended_for_strangers_but_friends_are_not),
 		WITH_SERVER(more_connections_than_allowed_wait_outside),
 	};
 

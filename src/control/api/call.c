@@ -221,6 +221,8 @@ static bool may(Call *call, const Route *route)
 	Scope scope;
 
 	scope = token_scope(&call->c->tokens, request_header(call->request, "Authorization"));
+	if (scope > SCOPE_NONE)
+		request_trust(call->request);
 	if (!is_within_rate(call, route, scope))
 		return false;
 	if (scope < route->scope) {

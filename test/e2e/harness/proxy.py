@@ -113,7 +113,9 @@ class Proxy:
             self.sections["control"] = {
                 "listen": f"{self.host}:{self.control_port}",
                 "store": f"sqlite:{self.folder}/control.db",
-                "admin_token_file": f"{self.folder}/admin.token", **control}
+                "admin_token_file": f"{self.folder}/admin.token",
+                "rate": 0,    # tests are impatient
+                **control}
             self.sections["process"] = {"data_dir": f"{self.folder}/computes", **(process or {})}
             wake.setdefault("control_plane_url", self.control_url)
         if wake:
