@@ -282,6 +282,16 @@ def test_a_worker_that_is_killed_while_it_wakes_takes_nobody_with_it(start, slee
     assert all(answer(w) == "served" for pid, w in sessions.items() if pid != caller)
 
 
+def test_a_wake_that_nobody_waits_for_any_more_is_given_up(start, sleeper):
+    proxy = start()
+    with proxy.login(database="db/app") as w:
+        freeze(proxy, sleeper)
+        sleeper.plane.behave("db", held(threading.Event(), status(500)))
+        w.send(query_message("select 1"))
+        sleeper.plane.wait_for_calls("db", 2)
+    sleeper.plane.wait_for_abandoned("db", 3)
+
+
 def test_what_was_missed_is_made_good_when_the_stream_is_back(start, sleeper):
     proxy = start()
     with proxy.login(database="db/app") as w:
