@@ -51,7 +51,7 @@ News news_of(const Route *r, uint32_t tenancy);
 /* Takes the news into the row unless it is older than what is known; true if it did. */
 bool news_take(Route *r, News news);
 
-/* A wake was answered with that generation, or 0 if the answer did not say. */
+/* A wake was answered with that generation, or with none (0, or what can be none). */
 void news_woken(Route *r, uint32_t tenancy, uint64_t generation);
 
 /*

@@ -79,7 +79,7 @@ void news_woken(Route *r, uint32_t tenancy, uint64_t generation)
 {
 	News news = {NEWS_AWAKE, tenancy, generation};
 
-	if (generation == 0)
+	if (generation == 0 || generation > NEWS_GENERATION_MAX)
 		news.generation = news_of(r, tenancy).generation;
 	news_take(r, news);
 }

@@ -31,6 +31,9 @@ typedef struct Seen {
 
 /* And of one session, at the last look. */
 typedef struct SeenSession {
+	Cause *cause;  /* NULL: it was not there */
+	int compute;   /* of which it was that cause */
+	uint32_t turn; /* of its slot's row, in which it stands who it is */
 	uint64_t id, transactions;
 	int64_t active_ms;
 } SeenSession;
@@ -52,24 +55,35 @@ struct Activity {
 
 /* ---- looking -------------------------------------------------------------- */
 
-/* Which session it is, and when it last did something: at the latest now, if it has since. */
-static int64_t active_since(SeenSession *last, const SlotInfo *info, bool at_work,
-			    uint64_t transactions, int64_t now)
+/* Who it is is read only when it was written since: most sessions are those of the last look. */
+static bool recognize(Activity *a, int slot, int compute)
 {
-	if (last->id != info->session_id || last->transactions != transactions || at_work)
-		last->active_ms = now;
-	last->id = info->session_id;
-	last->transactions = transactions;
-	return last->active_ms;
+	const SlotRow *row = &a->shared->slots[slot];
+	uint32_t turn = atomic_load(&row->turn);
+	SeenSession *s = &a->sessions[slot];
+	SlotInfo info;
+
+	if (s->cause && s->compute == compute && s->turn == turn)
+		return true;
+	s->cause = NULL;
+	if (!ROW_LOAD(row, &info))
+		return false; /* it is being written: the next look tells */
+	if (s->id != info.session_id)
+		s->active_ms = a->now_ms;
+	s->id = info.session_id;
+	s->turn = turn;
+	s->compute = compute;
+	s->cause = causes_find(a->causes, compute, &info);
+	return true;
 }
 
 static void look_at_session(Activity *a, int slot, int compute)
 {
 	const SlotHead *head = &a->shared->heads[slot];
+	SeenSession *session = &a->sessions[slot];
 	Doing doing = {.sessions = 1};
 	Seen *s = &a->seen[compute];
 	uint64_t transactions = atomic_load_explicit(&head->transactions, memory_order_relaxed);
-	SlotInfo info;
 
 	doing.at_work = atomic_load_explicit(&head->at_work, memory_order_relaxed);
 	doing.listening = atomic_load_explicit(&head->listening, memory_order_relaxed);
@@ -77,11 +91,13 @@ static void look_at_session(Activity *a, int slot, int compute)
 	s->at_work += doing.at_work;
 	s->listening += doing.listening;
 	s->transactions += transactions;
-	if (!ROW_LOAD(&a->shared->slots[slot], &info))
-		return; /* it is being written; who it is, the next look tells */
-	doing.active_ms =
-		active_since(&a->sessions[slot], &info, doing.at_work > 0, transactions, a->now_ms);
-	causes_add(a->causes, compute, &info, &doing);
+	if (!recognize(a, slot, compute))
+		return;
+	if (doing.at_work > 0 || session->transactions != transactions)
+		session->active_ms = a->now_ms;
+	session->transactions = transactions;
+	doing.active_ms = session->active_ms;
+	cause_add(session->cause, &doing);
 }
 
 static void forget_last_look(Activity *a)
@@ -109,7 +125,10 @@ static void look(Activity *a)
 
 		if (route != 0 && atomic_load_explicit(&head->owner, memory_order_relaxed) != 0)
 			look_at_session(a, i, (int)route - 1);
+		else if (a->sessions[i].cause)
+			a->sessions[i].cause = NULL;
 	}
+	causes_prune(a->causes);
 }
 
 /* ---- telling -------------------------------------------------------------- */

@@ -13,8 +13,6 @@ typedef struct CauseKey {
 	char role[NAME_SIZE], application_name[NAME_SIZE], network[NAME_SIZE];
 } CauseKey;
 
-typedef struct Cause Cause;
-
 struct Cause {
 	CauseKey key;
 	Doing doing;
@@ -38,19 +36,32 @@ Causes *causes_new(int n_computes)
 
 void causes_clear(Causes *c)
 {
+	for (Cause *cause = c->all; cause; cause = cause->hh.next)
+		cause->doing = (Doing){.sessions = 0};
+}
+
+/* The lists are made anew of those that are left. */
+void causes_prune(Causes *c)
+{
 	Cause *cause, *next;
 
+	memset(c->of, 0, (size_t)c->n_computes * sizeof(Cause *));
 	HASH_ITER(hh, c->all, cause, next)
 	{
+		if (cause->doing.sessions > 0) {
+			cause->next = c->of[cause->key.compute];
+			c->of[cause->key.compute] = cause;
+			continue;
+		}
 		HASH_DEL(c->all, cause);
 		free(cause);
 	}
-	memset(c->of, 0, (size_t)c->n_computes * sizeof(Cause *));
 }
 
 void causes_free(Causes *c)
 {
 	causes_clear(c);
+	causes_prune(c);
 	free(c);
 }
 
@@ -69,17 +80,16 @@ static CauseKey key_of(int compute, const SlotInfo *who)
 	return key;
 }
 
-static Cause *find_or_make(Causes *c, const CauseKey *key)
+Cause *causes_find(Causes *c, int compute, const SlotInfo *who)
 {
+	CauseKey key = key_of(compute, who);
 	Cause *cause;
 
-	HASH_FIND(hh, c->all, key, sizeof(*key), cause);
+	HASH_FIND(hh, c->all, &key, sizeof(key), cause);
 	if (cause)
 		return cause;
 	cause = NEW(Cause);
-	cause->key = *key;
-	cause->next = c->of[key->compute];
-	c->of[key->compute] = cause;
+	cause->key = key;
 	HASH_ADD(hh, c->all, key, sizeof(cause->key), cause);
 	return cause;
 }
@@ -93,11 +103,9 @@ static void add_up(Doing *sum, const Doing *more)
 		sum->active_ms = more->active_ms;
 }
 
-void causes_add(Causes *c, int compute, const SlotInfo *who, const Doing *what)
+void cause_add(Cause *cause, const Doing *what)
 {
-	CauseKey key = key_of(compute, who);
-
-	add_up(&find_or_make(c, &key)->doing, what);
+	add_up(&cause->doing, what);
 }
 
 /* Who is at work comes first, then who was last. */

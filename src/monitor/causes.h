@@ -21,16 +21,23 @@ typedef struct Doing {
 } Doing;
 
 typedef struct Causes Causes;
+typedef struct Cause Cause;
 
 /* Of so many computes, numbered from 0. */
 Causes *causes_new(int n_computes);
 void causes_free(Causes *c);
 
-/* Forgets all that was added. */
+/* The cause that such a session of that compute is, good until causes_prune() finds it unused. */
+Cause *causes_find(Causes *c, int compute, const SlotInfo *who);
+
+/* A look begins: nobody does anything. */
 void causes_clear(Causes *c);
 
-/* A session of that compute is one more reason. */
-void causes_add(Causes *c, int compute, const SlotInfo *who, const Doing *what);
+/* A session is one more of that cause. */
+void cause_add(Cause *cause, const Doing *what);
+
+/* The look is over: causes that no session was one of are gone. */
+void causes_prune(Causes *c);
 
 /* The list to be reported, most active first; to be freed. */
 json_t *causes_list(const Causes *c, int compute, int64_t now_ms);

@@ -12,6 +12,8 @@
 #include "wake.h"
 #include "wake_answer.h"
 
+#define CHECK_MS 500 /* how often a poke looks whether it is still needed */
+
 /* One frozen compute that somebody of this worker needs. */
 struct Poke {
 	Worker *worker;
@@ -21,7 +23,7 @@ struct Poke {
 	uint32_t turn; /* of the route's state when we began to wait */
 	int failures;
 	Fault fault; /* of the last */
-	Timer again;
+	Timer again, check;
 	LIST_ENTRY(Poke) all;
 };
 
@@ -71,6 +73,7 @@ static bool is_needed(const Poke *p)
 static void end_poke(Poke *p)
 {
 	timer_stop(&p->again);
+	timer_stop(&p->check);
 	route_leave(p->route, p->worker->number);
 	LIST_REMOVE(p, all);
 	loop_bury(p->worker->loop, p, free);
@@ -140,14 +143,23 @@ static void on_again(void *arg)
 {
 	Poke *p = arg;
 
-	if (is_final(&p->fault)) {
-		refuse_who_waits(p);
-		end_poke(p);
-	} else if (is_needed(p)) {
+	if (!is_final(&p->fault)) {
 		look(p);
-	} else {
-		end_poke(p);
+		return;
 	}
+	refuse_who_waits(p);
+	end_poke(p);
+}
+
+/* Who needed it may have left: then nobody is to be woken for nobody. */
+static void on_check(void *arg)
+{
+	Poke *p = arg;
+
+	if (is_needed(p))
+		timer_arm(&p->check, CHECK_MS);
+	else
+		end_poke(p);
 }
 
 void poke(Worker *w, const Route *row, const char *compute)
@@ -164,6 +176,7 @@ void poke(Worker *w, const Route *row, const char *compute)
 	p->row = row;
 	text_copy(p->compute, sizeof(p->compute), compute);
 	timer_init(&p->again, w->loop, on_again, p);
+	timer_init(&p->check, w->loop, on_check, p);
 	p->route = route_enter(w->shared, compute, w->number);
 	if (!p->route) {
 		free(p);
@@ -171,6 +184,7 @@ void poke(Worker *w, const Route *row, const char *compute)
 	}
 	p->turn = route_state(p->route).turn;
 	LIST_INSERT_HEAD(&w->pokes, p, all);
+	timer_arm(&p->check, CHECK_MS);
 	log_debug("poked: compute=%s", compute);
 	look(p);
 }

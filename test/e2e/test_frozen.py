@@ -5,6 +5,7 @@ asked here is what is told and called, when and how often.
 """
 
 import os
+import random
 import signal
 import threading
 
@@ -281,6 +282,16 @@ def test_a_worker_that_is_killed_while_it_wakes_takes_nobody_with_it(start, slee
     assert all(answer(w) == "served" for pid, w in sessions.items() if pid != caller)
 
 
+def test_a_wake_that_nobody_waits_for_any_more_is_given_up(start, sleeper):
+    proxy = start()
+    with proxy.login(database="db/app") as w:
+        freeze(proxy, sleeper)
+        sleeper.plane.behave("db", held(threading.Event(), status(500)))
+        w.send(query_message("select 1"))
+        sleeper.plane.wait_for_calls("db", 2)
+    sleeper.plane.wait_for_abandoned("db", 3)
+
+
 def test_what_was_missed_is_made_good_when_the_stream_is_back(start, sleeper):
     proxy = start()
     with proxy.login(database="db/app") as w:
@@ -320,6 +331,62 @@ def test_a_control_plane_without_events_is_left_alone(start_proxy, plane, pg):
     proxy.wait_for_log("the control plane has no events")
     with proxy.login(database="db/app") as w:
         assert w.value("select 1") == "1"
+
+
+@pytest.mark.slow
+def test_whatever_overtakes_what_nobody_hangs(start, sleeper):
+    """Clients at random moments, a compute that freezes at any moment, news before and after the
+    answers: the order is chance, with a seed that the failure shows."""
+    proxy, plane, chance = start(workers=2), sleeper.plane, random.Random(4)
+    over, failures, asked = threading.Event(), [], []
+    news = threading.Lock()
+
+    def wake(call):
+        early = chance.random() < 0.5
+        with news:
+            depth = "frozen" if sleeper.frozen else "warm"
+            if sleeper.frozen:
+                sleeper.go_on()
+                sleeper.generation += 1
+            generation = sleeper.generation
+        answer_it = awake(sleeper.address, generation=generation, cold_start_info=depth)
+        if not early:
+            answer_it(call)
+        plane.tell("db", "active", generation, sleeper.address)
+        if early:
+            over.wait(chance.random() * 0.004)
+            answer_it(call)
+
+    def visit(seed):
+        own = random.Random(seed)
+        w = None
+        try:
+            while not over.is_set():
+                w = w or proxy.login(database="db/app", timeout=10 * procs.PATIENCE)
+                assert w.value("select 1") == "1"
+                asked.append(seed)
+                if own.random() < 0.2:
+                    w, left = None, w
+                    left.close()
+                over.wait(own.random() * 0.03)
+        except (OSError, ServerError, AssertionError) as e:
+            failures.append(f"client {seed}: {e!r}")
+
+    plane.behave("db", wake)
+    clients = [threading.Thread(target=visit, args=(i,)) for i in range(8)]
+    for c in clients:
+        c.start()
+    for _ in range(150):
+        over.wait(chance.random() * 0.04)
+        with news:
+            sleeper.stop()
+            over.wait(chance.random() * 0.003)
+            sleeper.tell("frozen")
+    over.set()
+    for c in clients:
+        c.join(30 * procs.PATIENCE)
+    assert not failures, failures
+    assert len(asked) > 300
 
 
 # ---- the end of a compute --------------------------------------------------------------

@@ -10,7 +10,13 @@ static void add(Causes *c, int compute, const char *role, const char *applicatio
 
 	snprintf(who.user, sizeof(who.user), "%s", role);
 	snprintf(who.application_name, sizeof(who.application_name), "%s", application);
-	causes_add(c, compute, &who, what);
+	cause_add(causes_find(c, compute, &who), what);
+}
+
+static json_t *list_of(Causes *c, int compute, int64_t now_ms)
+{
+	causes_prune(c);
+	return causes_list(c, compute, now_ms);
 }
 
 static int64_t number(const json_t *list, size_t at, const char *name)
@@ -32,7 +38,7 @@ TEST(sessions_of_one_kind_are_one_cause)
 	add(c, 3, "app", "web", &(Doing){1, 1, 0, 900});
 	add(c, 3, "app", "cron", &(Doing){1, 0, 0, 100});
 	add(c, 4, "app", "web", &(Doing){1, 0, 0, 100});
-	list = causes_list(c, 3, 1000);
+	list = list_of(c, 3, 1000);
 	assert_int_equal(json_array_size(list), 2);
 	assert_string_equal(text(list, 0, "application_name"), "web");
 	assert_string_equal(text(list, 0, "role"), "app");
@@ -54,7 +60,7 @@ TEST(who_is_at_work_comes_first_and_then_who_was_last)
 	add(c, 0, "a", "", &(Doing){1, 0, 0, 500});
 	add(c, 0, "b", "", &(Doing){1, 0, 0, 800});
 	add(c, 0, "c", "", &(Doing){1, 1, 0, 100});
-	list = causes_list(c, 0, 1000);
+	list = list_of(c, 0, 1000);
 	assert_string_equal(text(list, 0, "role"), "c");
 	assert_string_equal(text(list, 1, "role"), "b");
 	assert_string_equal(text(list, 2, "role"), "a");
@@ -72,7 +78,7 @@ TEST(beyond_sixteen_the_rest_is_one)
 		snprintf(role, sizeof(role), "role %d", i);
 		add(c, 0, role, "", &(Doing){1, 0, 1, 100 + i});
 	}
-	list = causes_list(c, 0, 1000);
+	list = list_of(c, 0, 1000);
 	assert_int_equal(json_array_size(list), CAUSES_TOLD + 1);
 	assert_string_equal(text(list, 0, "role"), "role 99");
 	assert_string_equal(text(list, CAUSES_TOLD, "network"), "other");
@@ -90,7 +96,7 @@ TEST(what_cannot_be_printed_is_not_repeated)
 	json_t *list;
 
 	add(c, 0, "\xff\"r\n", "\x01", &(Doing){1, 0, 0, 0});
-	list = causes_list(c, 0, 0);
+	list = list_of(c, 0, 0);
 	assert_string_equal(text(list, 0, "role"), "?\"r?");
 	assert_string_equal(text(list, 0, "application_name"), "?");
 	json_decref(list);
@@ -103,9 +109,16 @@ TEST(a_new_look_begins_with_nobody)
 	json_t *list;
 
 	add(c, 0, "a", "", &(Doing){1, 0, 0, 0});
+	add(c, 0, "b", "", &(Doing){1, 0, 0, 0});
+	list = list_of(c, 0, 0);
+	assert_int_equal(json_array_size(list), 2);
+	json_decref(list);
 	causes_clear(c);
-	list = causes_list(c, 0, 0);
-	assert_int_equal(json_array_size(list), 0);
+	add(c, 0, "b", "", &(Doing){1, 0, 0, 0});
+	list = list_of(c, 0, 0);
+	assert_int_equal(json_array_size(list), 1);
+	assert_string_equal(text(list, 0, "role"), "b");
+	assert_int_equal(number(list, 0, "sessions"), 1);
 	json_decref(list);
 	causes_free(c);
 }

@@ -82,6 +82,10 @@ TEST(an_answer_without_a_generation_is_believed)
 	news_woken(&r, 0, 0);
 	assert_false(news_is_frozen(&r));
 	assert_int_equal(told(&r).generation, 12);
+	tell(&r, NEWS_FROZEN, 12);
+	news_woken(&r, 0, (uint64_t)-1);
+	assert_int_equal(told(&r).kind, NEWS_AWAKE);
+	assert_int_equal(told(&r).generation, 12);
 }
 
 TEST(frozen_is_seen_by_one_look)

@@ -372,6 +372,22 @@ TEST(what_to_do_follows_from_what_is_known)
 	}
 }
 
+TEST(a_frozen_compute_is_woken_however_good_its_address)
+{
+	for (int facts = 0; facts < 4; facts++) {
+		RouteView view = {.state = {.phase = ROUTE_AWAKE},
+				  .ours = true,
+				  .frozen = true,
+				  .in_use = facts & 1,
+				  .have_waited = facts & 2,
+				  .ttl_ms = 10000};
+
+		assert_int_equal(route_verdict(&view), ROUTE_CLAIM);
+		view.state.phase = ROUTE_WAKING;
+		assert_int_equal(route_verdict(&view), ROUTE_WAIT);
+	}
+}
+
 TEST(without_a_cache_every_address_is_asked_for)
 {
 	RouteView view = {.state = {.phase = ROUTE_AWAKE},
@@ -444,6 +460,7 @@ int main(void)
 		TABLE_TEST(a_half_written_answer_tells_nothing),
 		TABLE_TEST(the_latest_deadline_counts),
 		cmocka_unit_test(what_to_do_follows_from_what_is_known),
+		cmocka_unit_test(a_frozen_compute_is_woken_however_good_its_address),
 		cmocka_unit_test(without_a_cache_every_address_is_asked_for),
 		TABLE_TEST(the_bucket_gives_a_burst_and_then_a_rate),
 		TABLE_TEST(a_bucket_is_full_again_after_a_rest),
