@@ -685,6 +685,26 @@ TEST(a_tenant_reaches_neither_files_nor_sockets_nor_processes_of_another)
 	assert_int_equal(readlink(link, path, sizeof(path)), -1);
 }
 
+TEST(what_a_tenant_puts_in_place_of_a_pid_file_misleads_nobody)
+{
+	char pid_file[PATH_SIZE], text[PATH_SIZE];
+
+	if (!driver->can.own_users)
+		skip();
+	assert_string_equal(create(), "");
+	path_set(pid_file, "%s/postmaster.pid", instance->home.data);
+	assert_int_equal(mkfifo(pid_file, 0666), 0);
+	observe();
+	assert_false(sight.there);
+	assert_int_equal(unlink(pid_file), 0);
+	path_set(text, "%d\n/data\n1\n5432\n%s/../other/5\n\n1\nready\n", getpid(),
+		 instance->home.sockets);
+	assert_true(file_write(pid_file, text));
+	observe();
+	assert_false(sight.there);
+	assert_int_equal(unlink(pid_file), 0);
+}
+
 TEST(a_compute_that_was_ours_becomes_a_tenants_at_its_next_start)
 {
 	Tenants *t = &((ProcessDriver *)driver)->tenants;
@@ -748,6 +768,7 @@ static int run_all(const char *name)
 		WITH_COMPUTE(what_is_left_of_spares_is_swept),
 		WITH_COMPUTE(a_compute_of_an_earlier_revision_is_brought_up_to_date),
 		WITH_COMPUTE(a_tenant_reaches_neither_files_nor_sockets_nor_processes_of_another),
+		WITH_COMPUTE(what_a_tenant_puts_in_place_of_a_pid_file_misleads_nobody),
 		WITH_COMPUTE(a_compute_that_was_ours_becomes_a_tenants_at_its_next_start),
 		WITH_COMPUTE(two_control_planes_make_one_server),
 	};

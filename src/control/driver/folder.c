@@ -147,7 +147,7 @@ static int revision_of(const Instance *i)
 bool folder_is_behind(const Instance *i)
 {
 	return revision_of(i) < i->program->engine->revision ||
-	       (i->driver->tenants.on && tenant_of(i->home.data) == 0);
+	       (i->driver->tenants.on && tenant_of(&i->driver->tenants, i->home.data) == 0);
 }
 
 static bool bring_data_up(const Instance *i)
@@ -165,7 +165,7 @@ static int bring_up(void *arg)
 {
 	const Instance *i = arg;
 
-	if (tenant_of(i->home.data) && !tenant_take_back(i->home.folder))
+	if (i->home.user && !tenant_take_back(i->home.folder))
 		return 1;
 	return bring_data_up(i) && give_to_tenant(i, i->home.folder) ? 0 : 1;
 }
@@ -183,6 +183,8 @@ static int destroy(void *arg)
 
 	if (*i->group)
 		cgroup_remove_when_empty(&i->driver->cgroups, i->group);
+	if (i->home.user)
+		tenant_end_all(i->home.user);
 	if (!folder_remove(i->partial) || !folder_remove(i->home.sockets))
 		return 1;
 	tenant_release(&i->driver->tenants, i->id);

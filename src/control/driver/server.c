@@ -127,7 +127,7 @@ bool server_look(Instance *i, ServerPhase *phase)
 {
 	PidFile file = {.phase = SERVER_STARTING};
 
-	i->home.user = tenant_of(i->home.data);
+	i->home.user = tenant_of(&i->driver->tenants, i->home.data);
 	if (i->program->engine->status(i->home.data, &file) && !i->server)
 		adopt(i, file.pid);
 	if (i->server && *file.sockets)
@@ -277,11 +277,13 @@ void server_launch(Instance *i)
 		task_end(i, "its data folder is not there");
 		return;
 	}
+	i->home.user = tenant_of(&i->driver->tenants, i->home.data);
+	if (i->home.user)
+		tenant_end_all(i->home.user);
 	if (folder_is_behind(i)) {
 		folder_bring_up(i);
 		return;
 	}
-	i->home.user = tenant_of(i->home.data);
 	if (!make_life(i) || !listen_for_ready(i))
 		return;
 	put_large_log_aside(i);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,21 @@ void tenant_release(const Tenants *t, const char *id)
 		unlink(path);
 }
 
+/* ---- his processes ------------------------------------------------------- */
+
+/* As he, whom the kernel lets signal his own and nobody else. */
+static int end_all(void *arg)
+{
+	const uid_t *user = arg;
+
+	return user_switch(*user) && kill(-1, SIGKILL) == 0 ? 0 : 1;
+}
+
+void tenant_end_all(uid_t user)
+{
+	spawn_copy_and_wait(end_all, &user);
+}
+
 /* ---- what is his -------------------------------------------------------- */
 
 /* nftw() has no argument for its function; this is for jobs, which do one thing at a time. */
@@ -146,11 +162,13 @@ bool tenant_take_back(const char *folder)
 	return give_data(folder, geteuid(), getegid());
 }
 
-uid_t tenant_of(const char *data)
+uid_t tenant_of(const Tenants *t, const char *data)
 {
 	struct stat st;
 
-	return stat(data, &st) == 0 && st.st_uid != geteuid() ? st.st_uid : 0;
+	if (!t->on || stat(data, &st) == -1 || st.st_uid == geteuid())
+		return 0;
+	return st.st_uid >= t->first && st.st_uid <= t->last ? st.st_uid : 0;
 }
 
 bool tenant_share(uid_t user, const char *file)

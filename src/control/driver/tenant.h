@@ -31,14 +31,20 @@ void tenants_open(Tenants *t, const char *data_dir, uid_t first, uid_t last, cha
 uid_t tenant_claim(const Tenants *t, const char *id);
 void tenant_release(const Tenants *t, const char *id);
 
+/*
+ * Ends every process of his.  Before files of his are walked through: somebody who could
+ * change them meanwhile might lead us to those of others.
+ */
+void tenant_end_all(uid_t user);
+
 /* For jobs: makes a compute's data his; what stands beside it he may read if it is shared. */
 bool tenant_give(uid_t user, const char *folder);
 
 /* For jobs: makes it ours again, for programs that want a user with a name. */
 bool tenant_take_back(const char *folder);
 
-/* Who owns a data folder, if that is not ourselves; 0 if it is. */
-uid_t tenant_of(const char *data);
+/* Which of these users owns a data folder; 0 if it is ours, or a stranger's. */
+uid_t tenant_of(const Tenants *t, const char *data);
 
 /* Lets him read that file of ours, open sockets where we and the proxy can reach them, and
  * tell us that he is ready. */
