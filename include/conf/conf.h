@@ -64,6 +64,7 @@ typedef struct Config {
 	NetworkList allow, deny, proxy_protocol;
 	char **control_listen; /* [control] listen */
 	int n_control_listen;
+	bool asks_own;        /* nobody said where the control plane is: [control] has found it */
 	char **route_domains; /* in lower case */
 	int n_route_domains;
 	char **ignore_parameters; /* ignore_startup_parameters */

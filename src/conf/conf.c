@@ -451,6 +451,7 @@ void conf_keep_restart_only(Config *next, const Config *now, void (*changed)(con
 	if (next->has_control != now->has_control)
 		changed("[control]");
 	next->has_control = now->has_control;
+	whole_keep_control(next, now);
 }
 
 static const char *when_applied(const Setting *s)

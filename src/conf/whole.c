@@ -207,13 +207,29 @@ static bool find_url(Config *conf, Fault *why)
 	char *url = conf->wake.control_plane_url.s;
 	size_t size = sizeof(conf->wake.control_plane_url.s);
 
-	if (conf->has_control && strcmp(url, DEFAULT_URL) == 0 &&
-	    conf_is(&conf->wake.provider, "control_plane") && !find_own_url(conf, url, size, why))
+	conf->asks_own = strcmp(url, DEFAULT_URL) == 0;
+	if (conf->has_control && conf->asks_own && conf_is(&conf->wake.provider, "control_plane") &&
+	    !find_own_url(conf, url, size, why))
 		return false;
 	while (*url && url[strlen(url) - 1] == '/')
 		url[strlen(url) - 1] = 0;
 	end_unix_url(url, size);
 	return true;
+}
+
+void whole_keep_control(Config *next, const Config *now)
+{
+	Fault why;
+
+	free_words(next->control_listen, next->n_control_listen);
+	next->n_control_listen = 0;
+	take_listen(next, &why); /* which was good at the start */
+	if (!next->asks_own)
+		return;
+	text_copy(next->wake.control_plane_url.s, sizeof(next->wake.control_plane_url.s),
+		  DEFAULT_URL);
+	if (!find_url(next, &why))
+		next->wake.control_plane_url = now->wake.control_plane_url;
 }
 
 /* ---- what else must fit together --------------------------------------- */

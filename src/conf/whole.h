@@ -14,6 +14,12 @@
  */
 bool whole_check(Config *conf, const void **culprit, Fault *why);
 
+/*
+ * Derives anew what depends on settings that a reload has put back to what they were
+ * (`now`): where the control plane listens, and so where it is asked.
+ */
+void whole_keep_control(Config *next, const Config *now);
+
 /* Frees what whole_check() has made. */
 void whole_free(Config *conf);
 

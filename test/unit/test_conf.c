@@ -664,6 +664,36 @@ TEST(a_reload_keeps_what_only_a_restart_can_change)
 	conf_release(next);
 }
 
+/* The proxy is not sent to where nobody listens before the restart. */
+TEST(a_reload_does_not_lose_the_control_plane)
+{
+	static const struct {
+		const char *now, *next, *url;
+	} table[] = {
+		{"[control]\nlisten = 127.0.0.1:1\n", "[control]\nlisten = 127.0.0.1:2\n",
+		 "http://127.0.0.1:1"},
+		{"[control]\nlisten = 127.0.0.1:1\n", "", "http://127.0.0.1:1"},
+		{"", "[control]\nlisten = 127.0.0.1:2\n", "http://127.0.0.1:8081"},
+		{"[control]\nlisten = 127.0.0.1:1\n",
+		 "[wake]\ncontrol_plane_url = http://h:9\n[control]\nlisten = 127.0.0.1:2\n",
+		 "http://h:9"},
+		{"[wake]\ncontrol_plane_url = https://h:9\n[control]\nlisten = *:1\n"
+		 "tls_cert_file = c\ntls_key_file = k\n",
+		 "[control]\nlisten = /run/x\n", "https://h:9"},
+	};
+
+	for (size_t i = 0; i < N_OF(table); i++) {
+		const Config *now = good(table[i].now), *next = good(table[i].next);
+
+		*changed_names = 0;
+		conf_keep_restart_only((Config *)(uintptr_t)next, now, on_changed);
+		assert_string_equal(next->wake.control_plane_url.s, table[i].url);
+		assert_int_equal(next->n_control_listen, now->n_control_listen);
+		conf_release(now);
+		conf_release(next);
+	}
+}
+
 TEST(a_reload_of_the_same_file_changes_nothing)
 {
 	const Config *now = good("[reveille]\nworkers = 2\nlisten_addr = ::1\n[control]\n");
@@ -814,6 +844,7 @@ int main(void)
 		cmocka_unit_test(without_a_provider_nothing_is_woken),
 		cmocka_unit_test(a_name_of_its_own_goes_before_the_star),
 		cmocka_unit_test(a_reload_keeps_what_only_a_restart_can_change),
+		cmocka_unit_test(a_reload_does_not_lose_the_control_plane),
 		cmocka_unit_test(a_reload_of_the_same_file_changes_nothing),
 		cmocka_unit_test(who_holds_a_config_may_use_it),
 		cmocka_unit_test(the_control_plane_that_is_asked_is_our_own_if_there_is_one),
