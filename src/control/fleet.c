@@ -131,6 +131,12 @@ bool unit_is_up(const Unit *u)
 	       (u->compute.state == COMPUTE_ACTIVE || u->compute.state == COMPUTE_FROZEN);
 }
 
+bool unit_is_sized(const Unit *u)
+{
+	return !sizing_is_due(&u->sizing, &u->compute) &&
+	       (!unit_is_serving(u) || sizing_is_told(&u->sizing, &u->compute));
+}
+
 bool fleet_proxies_hear(const Unit *u)
 {
 	const Report *r;

@@ -17,6 +17,7 @@
 #include "probe.h"
 #include "record.h"
 #include "settings.h"
+#include "sizing.h"
 
 typedef struct Controller Controller;
 typedef struct Waiter Waiter;
@@ -50,6 +51,7 @@ typedef struct Unit {
 	int64_t wake_due_ms;    /* when it is to be awake next, or 0 */
 	bool was_cold;          /* it was out of its running hours at the last look */
 
+	Sizing sizing;
 	int64_t drain_since_ms;
 	Timer drain, retry;
 	Ticket ticket;
@@ -84,6 +86,8 @@ ProjectSettings fleet_settings(const Fleet *f, const char *project_id);
 int64_t unit_last_activity(const Unit *u);
 bool unit_is_serving(const Unit *u); /* active, and its server is alive */
 bool unit_is_up(const Unit *u);      /* that, or frozen: its server is there */
+
+bool unit_is_sized(const Unit *u); /* as it is to be, and its server, if it runs, knows */
 
 /* Whether all proxies that have sessions on it hear of its changes as they happen. */
 bool fleet_proxies_hear(const Unit *u);

@@ -34,10 +34,17 @@ static Step while_active(const LifeFacts *facts)
 		return STEP_THAW;
 	if (facts->unwanted)
 		return STEP_SUSPEND;
+	if (facts->resized)
+		return STEP_SCALE;
+	if (facts->untold)
+		return STEP_RESIZE;
 	return facts->unneeded && !facts->wanted ? STEP_CHILL : STEP_NONE;
 }
 
-/* It is thawed before it is called active, and called frozen before it is. */
+/*
+ * It is thawed before it is called active, and called frozen before it is. A size that
+ * it is given meanwhile costs nothing; its server hears of it when it is thawed.
+ */
 static Step while_frozen(const LifeFacts *facts)
 {
 	if (!facts->observed)
@@ -46,7 +53,16 @@ static Step while_frozen(const LifeFacts *facts)
 		return facts->runs ? STEP_WARM : STEP_THAW;
 	if (facts->unwanted)
 		return STEP_SUSPEND;
-	return facts->runs ? STEP_FREEZE : STEP_NONE;
+	if (facts->runs)
+		return STEP_FREEZE;
+	return facts->resized ? STEP_SCALE : STEP_NONE;
+}
+
+static Step while_at_rest(const LifeFacts *facts)
+{
+	if (facts->resized)
+		return STEP_SCALE;
+	return facts->wanted ? STEP_RESUME : STEP_NONE;
 }
 
 static Step while_suspending(const LifeFacts *facts)
@@ -65,7 +81,7 @@ Step lifecycle_next(ComputeState state, const LifeFacts *facts)
 		return STEP_CREATE;
 	case COMPUTE_SUSPENDED:
 	case COMPUTE_FAILED:
-		return facts->wanted ? STEP_RESUME : STEP_NONE;
+		return while_at_rest(facts);
 	case COMPUTE_RESUMING:
 		return STEP_START;
 	case COMPUTE_ACTIVE:

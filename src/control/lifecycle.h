@@ -17,6 +17,7 @@ typedef enum Step {
 	STEP_SUSPEND,
 	STEP_CHILL, /* from active to frozen */
 	STEP_WARM,  /* and back */
+	STEP_SCALE, /* to another size, which is metered from that moment */
 	STEP_DOOM,
 	/* What a state says has to be done. */
 	STEP_CREATE,  /* make its folder */
@@ -24,7 +25,8 @@ typedef enum Step {
 	STEP_START,
 	STEP_FREEZE,
 	STEP_THAW,
-	STEP_DRAIN, /* let nobody new in, and what is under way end */
+	STEP_RESIZE, /* tell its server what size it has */
+	STEP_DRAIN,  /* let nobody new in, and what is under way end */
 	STEP_STOP,
 	STEP_DESTROY,
 } Step;
@@ -35,8 +37,10 @@ typedef struct LifeFacts {
 	bool unwanted; /* somebody asked for it to be suspended */
 	bool unneeded; /* the scheduler found that it may be frozen */
 	bool doomed;   /* somebody asked for it to be deleted */
+	bool resized;  /* it is to have another size */
 	bool observed; /* this process saw its server alive */
 	bool runs;     /* and knows that it is not frozen */
+	bool untold;   /* its server has not been told what size it has */
 	bool drained;  /* nothing is open on it any more, or nobody waits for that */
 } LifeFacts;
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "autoscale.h"
 #include "base/text.h"
 #include "controller.h"
 #include "drain.h"
@@ -36,6 +37,8 @@ static void forget_wishes(Unit *u, ComputeState to)
 		u->drained = false;
 	if (to != COMPUTE_ACTIVE && to != COMPUTE_FROZEN && to != COMPUTE_SUSPENDING)
 		u->observed = u->runs = false;
+	if (to == COMPUTE_SUSPENDED || to == COMPUTE_FAILED)
+		sizing_forget(&u->sizing);
 	u->unneeded = false;
 	if (to != COMPUTE_RESUMING)
 		gate_leave(&u->controller->starts, &u->ticket);
@@ -43,12 +46,23 @@ static void forget_wishes(Unit *u, ComputeState to)
 		drain_stop(u);
 	idle_stop(u);
 	idle_look_soon(u);
+	autoscale_look(u);
 	u->since_ms = clock_ms();
+}
+
+static void say_size(Unit *u, int before)
+{
+	log_info("compute's size is now %g: compute=%s was=%g generation=%lld reason=\"%s\"",
+		 u->compute.size / 1000.0, u->compute.id, before / 1000.0,
+		 (long long)u->compute.generation, u->sizing.reason);
+	scale_changed(&u->sizing.history, clock_ms());
+	events_tell(u->controller, u, u->sizing.reason);
 }
 
 void reconcile_changed(Unit *u, const Compute *now)
 {
 	ComputeState before = u->compute.state;
+	int size = u->compute.size;
 
 	u->compute = *now;
 	if (now->state != before) {
@@ -59,6 +73,8 @@ void reconcile_changed(Unit *u, const Compute *now)
 		events_tell(u->controller, u, u->reason);
 		forget_wishes(u, now->state);
 		wait_check(u);
+	} else if (now->size != size) {
+		say_size(u, size);
 	}
 	if (now->state == COMPUTE_GONE)
 		fleet_remove(u);
@@ -197,6 +213,7 @@ static void on_observed(void *arg, const Sight *sight, const char *failure)
 	u->observed = true;
 	u->runs = !sight->frozen;
 	idle_look_soon(u);
+	autoscale_look(u);
 	wait_check(u);
 	reconcile(u);
 }
@@ -231,6 +248,16 @@ static void on_thawed(void *arg, const Sight *sight, const char *failure)
 	log_error("could not thaw a server, trying again: compute=%s error=\"%s\"", u->compute.id,
 		  failure);
 	timer_arm(&u->retry, RETRY_MS);
+}
+
+static void on_resized(void *arg, const Sight *sight, const char *failure)
+{
+	Unit *u = arg;
+
+	(void)sight;
+	u->busy = false;
+	autoscale_told(u, failure);
+	reconcile(u);
 }
 
 static void on_stopped(void *arg, const Sight *sight, const char *failure)
@@ -318,7 +345,29 @@ static void start(Unit *u)
 	if (!gate_enter(&u->controller->starts, &u->ticket, u->compute.project_id, on_turn, u))
 		return;
 	u->busy = true;
+	sizing_tell(&u->sizing, order.size, order.memory);
 	u->controller->driver->ops->start(u->instance, &order, on_started);
+}
+
+static void resize(Unit *u)
+{
+	ServerOrder order = order_of(u);
+
+	u->busy = true;
+	sizing_tell(&u->sizing, order.size, order.memory);
+	u->controller->driver->ops->resize(u->instance, &order, on_resized);
+}
+
+static void scale(Unit *u)
+{
+	Resize r = {.state = u->compute.state,
+		    .generation = u->compute.generation,
+		    .size = u->sizing.wish};
+
+	text_copy(r.compute_id, sizeof(r.compute_id), u->compute.id);
+	text_copy(r.reason, sizeof(r.reason), u->sizing.reason);
+	u->busy = true;
+	store_compute_resize(u->controller->store, &r, (StoreCall){on_moved, u});
 }
 
 static void do_step(Unit *u, Step step)
@@ -342,6 +391,9 @@ static void do_step(Unit *u, Step step)
 		activity_note(&u->activity, clock_ms());
 		move_with_server(u, COMPUTE_ACTIVE, false, "a client wants it");
 		return;
+	case STEP_SCALE:
+		scale(u);
+		return;
 	case STEP_DOOM:
 		move_to(u, COMPUTE_DESTROYING, u->reason);
 		return;
@@ -358,6 +410,9 @@ static void do_step(Unit *u, Step step)
 	case STEP_THAW:
 		u->busy = true;
 		driver->thaw(u->instance, u->compute.generation, on_thawed);
+		return;
+	case STEP_RESIZE:
+		resize(u);
 		return;
 	case STEP_DRAIN:
 		drain_start(u);
@@ -385,6 +440,8 @@ void reconcile(Unit *u)
 		.unwanted = u->unwanted,
 		.unneeded = u->unneeded,
 		.doomed = u->doomed,
+		.resized = sizing_is_due(&u->sizing, &u->compute),
+		.untold = !sizing_is_told(&u->sizing, &u->compute),
 		.observed = u->observed,
 		.runs = u->runs,
 		.drained = u->drained,
@@ -421,6 +478,12 @@ void reconcile_freeze(Unit *u, const char *reason)
 	reconcile(u);
 }
 
+void reconcile_resize(Unit *u, int size, const char *reason)
+{
+	sizing_wish(&u->sizing, size, reason);
+	reconcile(u);
+}
+
 void reconcile_doom(Unit *u, const char *reason)
 {
 	u->doomed = true;
@@ -453,6 +516,7 @@ void reconcile_attach(Unit *u)
 	timer_init(&u->retry, c->loop, on_retry, u);
 	drain_init(u);
 	idle_init(u);
+	autoscale_init(u);
 }
 
 void reconcile_detach(Unit *u)
@@ -461,6 +525,7 @@ void reconcile_detach(Unit *u)
 	timer_stop(&u->retry);
 	drain_stop(u);
 	idle_stop(u);
+	autoscale_stop(u);
 	gate_leave(&u->controller->starts, &u->ticket);
 	u->controller->driver->ops->detach(u->instance);
 }

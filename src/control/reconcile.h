@@ -21,6 +21,7 @@ void reconcile(Unit *u);
 void reconcile_resume(Unit *u, const char *reason);
 void reconcile_suspend(Unit *u, bool drain, const char *reason);
 void reconcile_freeze(Unit *u, const char *reason);
+void reconcile_resize(Unit *u, int size, const char *reason);
 void reconcile_doom(Unit *u, const char *reason);
 
 /* Nothing changes, but its operations say why. */

@@ -36,6 +36,10 @@ static bool is_over(const Unit *u, WaitFor what, WaitEnd *end)
 		return state == COMPUTE_SUSPENDED || state == COMPUTE_FAILED || going;
 	case WAIT_FROZEN:
 		return is_chilled(u, going, end);
+	case WAIT_SIZED:
+		if (going)
+			*end = WAIT_NO_COMPUTE;
+		return going || unit_is_sized(u);
 	case WAIT_GONE:
 		return state == COMPUTE_GONE;
 	}

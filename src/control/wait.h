@@ -14,6 +14,7 @@ typedef enum WaitFor {
 	WAIT_ACTIVE,  /* makes the compute wanted, too */
 	WAIT_RESTING, /* suspended or failed */
 	WAIT_FROZEN,  /* or not, with the reason in unit->reason */
+	WAIT_SIZED,   /* it has the size it is to have, and its server knows */
 	WAIT_GONE,
 } WaitFor;
 

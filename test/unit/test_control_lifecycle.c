@@ -75,6 +75,33 @@ TEST(it_is_called_frozen_before_it_is_and_active_when_it_is)
 	assert_int_equal(next(COMPUTE_ACTIVE, (LifeFacts){.observed = true}), STEP_THAW);
 }
 
+TEST(another_size_is_metered_first_and_then_told_to_its_server)
+{
+	LifeFacts f = {.observed = true, .runs = true, .resized = true, .untold = true};
+
+	assert_int_equal(next(COMPUTE_ACTIVE, f), STEP_SCALE);
+	f.resized = false;
+	assert_int_equal(next(COMPUTE_ACTIVE, f), STEP_RESIZE);
+	f.unneeded = true;
+	assert_int_equal(next(COMPUTE_ACTIVE, f), STEP_RESIZE);
+	f.unwanted = true;
+	assert_int_equal(next(COMPUTE_ACTIVE, f), STEP_SUSPEND);
+	assert_int_equal(next(COMPUTE_SUSPENDED, (LifeFacts){.resized = true, .wanted = true}),
+			 STEP_SCALE);
+	assert_int_equal(next(COMPUTE_SUSPENDED, (LifeFacts){.untold = true}), STEP_NONE);
+}
+
+TEST(a_frozen_one_hears_of_its_size_when_it_is_thawed)
+{
+	LifeFacts f = {.observed = true, .resized = true, .untold = true};
+
+	assert_int_equal(next(COMPUTE_FROZEN, f), STEP_SCALE);
+	f.resized = false;
+	assert_int_equal(next(COMPUTE_FROZEN, f), STEP_NONE);
+	f.wanted = f.resized = true;
+	assert_int_equal(next(COMPUTE_FROZEN, f), STEP_THAW);
+}
+
 TEST(what_is_active_is_metered_and_what_is_frozen_recorded)
 {
 	for (int s = 0; s < COMPUTE_STATES; s++)
@@ -157,6 +184,8 @@ int main(void)
 		cmocka_unit_test(a_wake_while_suspending_waits_for_the_end_of_it),
 		cmocka_unit_test(a_compute_can_be_deleted_in_every_state),
 		cmocka_unit_test(it_is_called_frozen_before_it_is_and_active_when_it_is),
+		cmocka_unit_test(another_size_is_metered_first_and_then_told_to_its_server),
+		cmocka_unit_test(a_frozen_one_hears_of_its_size_when_it_is_thawed),
 		cmocka_unit_test(what_is_active_is_metered_and_what_is_frozen_recorded),
 		cmocka_unit_test(nothing_becomes_active_but_what_was_resuming_or_frozen),
 		cmocka_unit_test(states_have_names_that_can_be_read_back),

@@ -46,6 +46,15 @@ bool body_name(const Call *call, char *out, size_t size, Fault *why)
 	return true;
 }
 
+bool body_size(const Call *call, int *size, Fault *why)
+{
+	const json_t *units = json_object_get(call->body, "size");
+
+	*size = json_is_number(units) ? settings_cpu(units) : -1;
+	return *size > 0 || fault_set(why, FAULT_BAD_VALUE,
+				      "size must be a number of compute units, 0.001 to 1024");
+}
+
 bool body_config(const Call *call, SettingsOf of, const char *before, char out[CONFIG_SIZE],
 		 Fault *why)
 {

@@ -12,6 +12,9 @@ bool body_name(const Call *call, char *out, size_t size, Fault *why);
 bool body_config(const Call *call, SettingsOf of, const char *before, char out[CONFIG_SIZE],
 		 Fault *why);
 
+/* "size", which must be there: compute units, in thousandths. */
+bool body_size(const Call *call, int *size, Fault *why);
+
 /* A text that may be missing: then *value is `otherwise`. */
 bool body_text(const json_t *object, const char *name, const char *otherwise, const char **value,
 	       Fault *why);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../autoscale.h"
 #include "../names.h"
 #include "../reconcile.h"
 #include "../wait.h"
@@ -17,6 +18,7 @@
 
 #define CREATE_MS 60000
 #define DELETE_MS 60000
+#define RESIZE_MS 10000
 
 /* ---- create ------------------------------------------------------------ */
 
@@ -170,6 +172,34 @@ void api_compute_list(Call *call)
 
 /* ---- change ------------------------------------------------------------ */
 
+/* 202: it will have that size when it is done with what it is doing. */
+static void on_sized(void *arg, Unit *u, WaitEnd end)
+{
+	Call *call = arg;
+	Fault why;
+
+	if (end == WAIT_NO_COMPUTE) {
+		fault_set(&why, FAULT_NOT_FOUND, "compute \"%s\" is being deleted", u->compute.id);
+		call_refuse(call, &why, NULL);
+		return;
+	}
+	call_answer(call, end == WAIT_TIMEOUT ? 202 : 200,
+		    json_of_compute(&u->compute, &call->c->fleet));
+}
+
+static void resize(Call *call, Unit *u)
+{
+	Fault why;
+	int size;
+
+	if (json_object_get(call->body, "size") && body_size(call, &size, &why))
+		sizing_wish(&u->sizing, size, "asked for");
+	if (unit_is_sized(u))
+		call_answer(call, 200, json_of_compute(&u->compute, &call->c->fleet));
+	else
+		wait_begin(u, WAIT_SIZED, RESIZE_MS, call->request, on_sized, call_free, call);
+}
+
 static void on_configured(void *arg, const StoreRows *rows, const Fault *why)
 {
 	Call *call = arg;
@@ -179,11 +209,24 @@ static void on_configured(void *arg, const StoreRows *rows, const Fault *why)
 		call_refuse(call, why, NULL);
 		return;
 	}
-	if (u) {
-		text_copy(u->compute.config, sizeof(u->compute.config), rows->computes[0].config);
-		u->compute.size = rows->computes[0].size;
+	if (!u) {
+		call_answer(call, 200, json_of_compute(&rows->computes[0], &call->c->fleet));
+		return;
 	}
-	call_answer(call, 200, json_of_compute(&rows->computes[0], &call->c->fleet));
+	text_copy(u->compute.config, sizeof(u->compute.config), rows->computes[0].config);
+	autoscale_look(u);
+	resize(call, u);
+}
+
+/* Within the bounds that it has with its new config; may be missing. */
+static bool check_size(const Call *call, const Unit *u, const char *config, Fault *why)
+{
+	SizeBounds bounds = autoscale_bounds(u, config);
+	int size;
+
+	if (!json_object_get(call->body, "size"))
+		return true;
+	return body_size(call, &size, why) && sizing_check(size, &bounds, why);
 }
 
 void api_compute_change(Call *call)
@@ -195,11 +238,11 @@ void api_compute_change(Call *call)
 	if (!u)
 		return;
 	c = u->compute;
-	if (!body_config(call, SETTINGS_OF_COMPUTE, u->compute.config, c.config, &why)) {
+	if (!body_config(call, SETTINGS_OF_COMPUTE, u->compute.config, c.config, &why) ||
+	    !check_size(call, u, c.config, &why)) {
 		call_refuse(call, &why, NULL);
 		return;
 	}
-	c.size = size_of(call, &c);
 	store_compute_configure(call->c->store, &c, (StoreCall){on_configured, call});
 }
 

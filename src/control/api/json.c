@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../autoscale.h"
 #include "api.h"
 
 #define SECOND INT64_C(1000000)
@@ -77,17 +78,31 @@ static void set_failure(json_t *json, const char *failure)
 		json_object_set_new(json, "failure", text);
 }
 
+/* What holds its server to its size; null for one that this process does not know. */
+static json_t *json_of_limits(const Unit *u)
+{
+	const DriverAbilities *can;
+	const char *note;
+
+	if (!u)
+		return json_null();
+	can = &u->controller->driver->can;
+	note = autoscale_note(u);
+	return json_pack("{s:b, s:b, s:o}", "cpu", can->limit_cpu, "memory", can->limit_memory,
+			 "note", text_or_null(note ? note : ""));
+}
+
 json_t *json_of_compute(const Compute *c, const Fleet *fleet)
 {
 	const Unit *u = fleet_compute(fleet, c->id);
-	json_t *json =
-		json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:f, s:o, s:o, s:o, s:o}", "id", c->id,
-			  "project_id", c->project_id, "name", c->id, "engine", c->engine, "state",
-			  compute_state_word(c->state), "generation", (json_int_t)c->generation,
-			  "size", c->size / 1000.0, "address", text_or_null(c->address),
-			  "created_at", json_of_time(c->created_at), "last_activity",
-			  json_of_time(u ? unit_last_activity(u) : c->last_activity), "config",
-			  json_of_config(c->config));
+	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:f, s:o, s:o, s:o, s:o, s:o}",
+				 "id", c->id, "project_id", c->project_id, "name", c->id, "engine",
+				 c->engine, "state", compute_state_word(c->state), "generation",
+				 (json_int_t)c->generation, "size", c->size / 1000.0, "address",
+				 text_or_null(c->address), "created_at",
+				 json_of_time(c->created_at), "last_activity",
+				 json_of_time(u ? unit_last_activity(u) : c->last_activity),
+				 "config", json_of_config(c->config), "limits", json_of_limits(u));
 
 	set_failure(json, c->failure);
 	return json;

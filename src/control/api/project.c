@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../autoscale.h"
 #include "../idle.h"
 #include "../names.h"
 #include "../reconcile.h"
@@ -87,6 +88,7 @@ static void on_changed(void *arg, const StoreRows *rows, const Fault *why)
 	Controller *c = call->c;
 
 	answer_project(call, 200, rows, why);
+	autoscale_look_at_all(c);
 	idle_look_at_all(c);
 }
 

@@ -133,11 +133,7 @@ void store_compute_configure(Store *s, const Compute *c, StoreCall call)
 {
 	Deed *d = deed_new(s, DEED_PROMISE, call);
 
-	/* The size of one that runs is changed with store_compute_resize(), and metered. */
-	deed_say(d,
-		 "UPDATE computes SET config = $1, size = CASE WHEN state IN ('active', 'frozen')"
-		 " THEN size ELSE $2 END WHERE id = $3",
-		 "tit", c->config, (int64_t)c->size, c->id);
+	deed_say(d, "UPDATE computes SET config = $1 WHERE id = $2", "tt", c->config, c->id);
 	say_compute_get(d, c->id);
 	deed_do(d);
 }

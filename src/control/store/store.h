@@ -142,6 +142,7 @@ void store_project_delete(Store *s, const char *id, StoreCall call);
 void store_compute_create(Store *s, const Compute *c, const PastAnswer *past, StoreCall call);
 void store_compute_get(Store *s, const char *id, StoreCall call);
 void store_compute_list(Store *s, const Page *page, StoreCall call);
+/* Its size stays: that is changed with store_compute_resize(), and metered. */
 void store_compute_configure(Store *s, const Compute *c, StoreCall call);
 
 /* Answers the compute as it now is; the last compute of a deleted project takes it along. */
