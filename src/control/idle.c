@@ -288,8 +288,6 @@ void idle_chill(Unit *u)
 
 void idle_stop(Unit *u)
 {
-	u->chill_asked = false;
-
 	stop_asking(u);
 	timer_stop(&u->look);
 }

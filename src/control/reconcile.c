@@ -40,6 +40,7 @@ static void forget_wishes(Unit *u, ComputeState to)
 	if (to == COMPUTE_SUSPENDED || to == COMPUTE_FAILED)
 		sizing_forget(&u->sizing);
 	u->unneeded = false;
+	u->chill_asked = u->chill_asked && to == COMPUTE_ACTIVE;
 	if (to != COMPUTE_RESUMING)
 		gate_leave(&u->controller->starts, &u->ticket);
 	if (to != COMPUTE_SUSPENDING)

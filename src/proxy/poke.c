@@ -119,7 +119,8 @@ static void look(Poke *p)
 	Worker *w = p->worker;
 	RouteAnswer answer;
 
-	if (!is_frozen(w, p->row)) {
+	/* It may have been frozen anew, after it had answered who needed it. */
+	if (!is_frozen(w, p->row) || !is_needed(p)) {
 		end_poke(p);
 		return;
 	}

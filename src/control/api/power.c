@@ -157,7 +157,7 @@ static void freeze(Call *call, Unit *u)
 		call_refuse(call, &why, NULL);
 		return;
 	}
-	if (u->compute.state == COMPUTE_ACTIVE)
+	if (u->compute.state == COMPUTE_ACTIVE || u->runs) /* it is just being woken */
 		idle_chill(u);
 	wait_begin(u, WAIT_FROZEN, SUSPEND_MS, call->request, on_frozen, call_free, call);
 }
