@@ -28,6 +28,7 @@ typedef struct PgTarget {
 	const char *sslcert, *sslkey; /* who we are; else we do not say */
 	const char *options;          /* "-c search_path=pg_catalog"; else none */
 	const char *application_name; /* else "reveille" */
+	const char *replication;      /* "database" for one of the places of those who replicate */
 } PgTarget;
 
 /* Exactly one of rows and error is given; rows are borrowed until the callback returns. */

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
+#include "base/span.h"
 #include "base/text.h"
 #include "sys/pgconn.h"
 
@@ -19,7 +21,7 @@ struct Probe {
 };
 
 /*
- * In the order of ServerFacts; $1 names who is exempt.
+ * In the order of ServerFacts; reveille.exempt names who is exempt.
  *
  * What has no state is a process of the server's own (writers, launchers); workers of
  * extensions have one while they run a query.  A backup begun by SQL shows only in what
@@ -44,9 +46,9 @@ static const char question[] =
 	"  backend_type = 'client backend' AS client,"
 	"  backend_type NOT IN ('walsender', 'autovacuum worker', 'parallel worker')"
 	"   AND backend_type NOT LIKE 'logical replication%' AND state IS NOT NULL AS somebody,"
-	"  coalesce(usename = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb->'roles')))"
+	"  coalesce(usename = ANY (ARRAY(SELECT jsonb_array_elements_text(names->'roles')))"
 	"   OR application_name LIKE ANY"
-	"    (ARRAY(SELECT jsonb_array_elements_text($1::jsonb->'applications'))), false) AS "
+	"    (ARRAY(SELECT jsonb_array_elements_text(names->'applications'))), false) AS "
 	"exempt,"
 	"  pid IN (SELECT pid FROM pg_stat_progress_basebackup)"
 	"   OR (backend_type = 'client backend'"
@@ -59,7 +61,8 @@ static const char question[] =
 	"    UNION ALL SELECT pid FROM pg_stat_progress_create_index"
 	"    UNION ALL SELECT pid FROM pg_stat_progress_cluster"
 	"    UNION ALL SELECT pid FROM pg_stat_progress_copy) AS maintenance"
-	" FROM pg_stat_activity"
+	" FROM pg_stat_activity, (SELECT current_setting('reveille.exempt')::jsonb AS names) AS "
+	"exempted"
 	" WHERE pid <> pg_backend_pid() AND usename IS DISTINCT FROM current_user) AS others";
 
 static int count_of(const PgRows *rows, int column)
@@ -112,6 +115,11 @@ static void folder_of(char out[ADDRESS_SIZE], const char *address)
 		*slash = 0;
 }
 
+/*
+ * It comes as one who replicates, and asks plain questions: for those there are places apart
+ * from max_connections, so that clients who have taken all of them do not keep their compute
+ * awake, and none of theirs is taken.
+ */
 Probe *probe_new(Loop *loop, const Compute *compute, ProbeAnswer on_answer, void *arg)
 {
 	Probe *p = NEW(Probe);
@@ -121,7 +129,9 @@ Probe *probe_new(Loop *loop, const Compute *compute, ProbeAnswer on_answer, void
 			   .user = "reveille_control",
 			   .password = compute->control_password,
 			   .dbname = "postgres",
-			   .options = "-c search_path=pg_catalog"};
+			   .replication = "database",
+			   .options = "-c search_path=pg_catalog "
+				      "-c standard_conforming_strings=on"};
 
 	folder_of(folder, compute->address);
 	*p = (Probe){.loop = loop, .on_answer = on_answer, .arg = arg};
@@ -129,11 +139,29 @@ Probe *probe_new(Loop *loop, const Compute *compute, ProbeAnswer on_answer, void
 	return p;
 }
 
+/* The names come first; what they are written in knows a word for the quote. */
+static void write_names(Buf *sql, const char *names)
+{
+	buf_append(sql, span_of_text("SET reveille.exempt = '"));
+	for (; *names; names++) {
+		if (*names == '\'')
+			buf_append(sql, span_of_text("\\u0027"));
+		else
+			buf_append_u8(sql, (uint8_t)*names);
+	}
+	buf_append(sql, span_of_text("';"));
+}
+
 void probe_ask(Probe *p, const Exempt *exempt)
 {
 	char *names = exempt_parameter(exempt);
+	Buf sql = {0};
 
-	pgconn_ask_with(p->conn, question, names, TIMEOUT_MS);
+	write_names(&sql, names);
+	buf_append(&sql, span_of_text(question));
+	buf_append_u8(&sql, 0);
+	pgconn_ask(p->conn, (const char *)buf_span(&sql).at, TIMEOUT_MS);
+	buf_free(&sql);
 	free(names);
 }
 

@@ -6,7 +6,11 @@
  */
 #include "phases.h"
 #include "poke.h"
+#include "sys/clock.h"
 #include "worker.h"
+
+/* From being let in to the first request: a client's round trip, and some thinking. */
+#define MOMENT_MS 500
 
 bool session_has_to_go(const Session *s, Fault *why)
 {
@@ -25,12 +29,29 @@ bool session_has_to_go(const Session *s, Fault *why)
 	return !fault_hint(why, "connect again: that wakes it");
 }
 
+/* Whoever was let in only just now is served before it is told to go. */
+static bool is_newcomer(const Session *s)
+{
+	return s->watch.requests == 0 && !s->worker->draining;
+}
+
+static int64_t moment_left_ms(const Session *s)
+{
+	return is_newcomer(s) ? MOMENT_MS - (clock_us() - s->asked_us) / 1000 : 0;
+}
+
 void drain_look(Session *s)
 {
+	int64_t left_ms;
 	Fault why;
 
-	if (watch_at_rest(&s->watch) && !stream_is_blocked(&s->client.stream) &&
-	    session_has_to_go(s, &why))
+	if (!watch_at_rest(&s->watch) || stream_is_blocked(&s->client.stream) ||
+	    !session_has_to_go(s, &why))
+		return;
+	left_ms = moment_left_ms(s);
+	if (left_ms > 0)
+		session_deadline(s, left_ms);
+	else
 		session_refuse(s, &why);
 }
 
@@ -42,7 +63,8 @@ void phase_drain_enter(Session *s)
 
 void phase_drain_event(Session *s, Event e)
 {
-	relay_event_common(s, e);
+	if (e != EVENT_DEADLINE || !is_newcomer(s))
+		relay_event_common(s, e);
 	if (session_is_in(s, PHASE_drain))
 		drain_look(s);
 }

@@ -4,12 +4,14 @@
 #include "account.h"
 #include "phases.h"
 #include "relay.h"
+#include "sys/clock.h"
 #include "worker.h"
 
 void phase_relay_enter(Session *s)
 {
 	account_open(s);
 	session_arrived(s);
+	s->asked_us = clock_us();
 	stat_add(&s->worker->cell->stats.computes_active, 1);
 	relay_first(s, SIDE_COMPUTE, &s->compute.in);
 	if (session_is_in(s, PHASE_relay))

@@ -123,8 +123,8 @@ struct Session {
 	Watch watch;
 	Timer deadline;
 	uint64_t id;
-	int64_t since_us;           /* wall clock */
-	int64_t asked_us;           /* when the request under way began */
+	int64_t since_us; /* wall clock */
+	int64_t asked_us; /* when the request under way began; until one has, when it was let in */
 	Tally *places[TALLY_KINDS]; /* that it has taken (places.h) */
 	Tally *awaited;             /* for a place of which it waits, or NULL */
 	uint32_t slot;              /* SLOT_NONE before admission */

@@ -43,6 +43,7 @@ static const struct {
 	{"sslkey", offsetof(PgTarget, sslkey), NOWHERE},
 	{"options", offsetof(PgTarget, options), ""},
 	{"application_name", offsetof(PgTarget, application_name), "reveille"},
+	{"replication", offsetof(PgTarget, replication), ""},
 	{"passfile", FIXED, NOWHERE},
 	{"sslcrl", FIXED, NOWHERE},
 	{"gssencmode", FIXED, "disable"},

@@ -103,7 +103,7 @@ static int setup(void **state)
 	pgconn_forget_environment();
 	do_sql("CREATE ROLE app LOGIN");
 	do_sql("CREATE ROLE monitor LOGIN");
-	do_sql("CREATE ROLE reveille_control LOGIN");
+	do_sql("CREATE ROLE reveille_control LOGIN REPLICATION");
 	do_sql("GRANT pg_monitor TO reveille_control");
 	do_sql("CREATE DATABASE app OWNER app");
 	do_in("app", "CREATE TABLE t AS SELECT generate_series(1, 1000) AS i");

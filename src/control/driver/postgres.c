@@ -177,6 +177,8 @@ static const char *const revisions[] = {
 	"REVOKE ALL ON FUNCTION reveille.set_secret FROM PUBLIC;\n"
 	"GRANT USAGE ON SCHEMA reveille TO " CONTROL_ROLE ";\n"
 	"GRANT EXECUTE ON FUNCTION reveille.set_secret TO " CONTROL_ROLE ";\n",
+
+	"ALTER ROLE " CONTROL_ROLE " REPLICATION;\n",
 };
 
 #define REVISION (int)(sizeof(revisions) / sizeof(revisions[0]))

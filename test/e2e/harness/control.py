@@ -20,9 +20,9 @@ class Control:
     """A running control plane, talked to as its clients do."""
 
     def __init__(self, start_proxy, reveille=None, process=None, **control):
-        self.proxy = start_proxy({"*": "wake=control_plane"}, workers=1, process=process,
+        self.proxy = start_proxy({"*": "wake=control_plane"}, process=process,
                                  control={"check_interval": "100ms", **control},
-                                 **(reveille or {}))
+                                 **{"workers": 1, **(reveille or {})})
         self.wait_until_ready()
 
     def wait_until_ready(self):

@@ -1,5 +1,6 @@
 """Processes, sockets and memory as /proc shows them, and waiting for what has no event."""
 
+import contextlib
 import os
 import pwd
 import random
@@ -128,6 +129,34 @@ def kill_hard(pid):
     poller.register(fd, select.POLLIN)
     assert poller.poll(10000), f"process {pid} survived SIGKILL"
     os.close(fd)
+
+
+def _freezer(pid):
+    """The file that freezes the process's control group and the word that thaws it, or None."""
+    try:
+        with open(f"/proc/{pid}/cgroup", encoding="ascii") as f:
+            groups = [line.strip().split(":", 2) for line in f]
+    except OSError:
+        return None
+    for _, kind, path in groups:
+        for mount in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"):
+            if not kind and path != "/" and os.path.exists(f"{mount}{path}/cgroup.freeze"):
+                return f"{mount}{path}/cgroup.freeze", "0"
+        v1 = f"/sys/fs/cgroup/freezer{path}/freezer.state"
+        if kind == "freezer" and path != "/" and os.path.exists(v1):
+            return v1, "THAWED"
+    return None
+
+
+def let_go_on(pid):
+    """Thaws a process and all that descends from it, whichever way they were frozen."""
+    freezer = _freezer(pid)
+    if freezer:
+        with open(freezer[0], "w", encoding="ascii") as f:
+            f.write(freezer[1])
+    for p in tree(pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(p, signal.SIGCONT)
 
 
 def _kib(path, key):

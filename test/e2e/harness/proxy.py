@@ -335,6 +335,7 @@ class Proxy:
                         pid = int(f.readline())
                     if folder in procs.title(pid):
                         os.kill(pid, signal.SIGQUIT)
+                        procs.let_go_on(pid)
                         procs.end_of(pid, 20, "a compute")
                 except (OSError, ValueError):
                     continue
