@@ -1,5 +1,6 @@
 """Each compute under an operating system user of its own: what that takes, and what it keeps apart."""
 
+import glob
 import os
 
 import psycopg
@@ -19,9 +20,33 @@ def privileges(pid):
     return int(rows["CapPrm"], 16), int(rows["CapEff"], 16)
 
 
+@pytest.fixture(name="left_groups")
+def fixture_left_groups():
+    """Control groups outlive their servers' control plane; those of a test go when all has ended."""
+    names = []
+    yield names
+    for group in (g for name in names for g in glob.glob(f"/sys/fs/cgroup/**/{name}", recursive=True)):
+        for child in glob.glob(f"{group}/*/"):
+            procs.wait_until(lambda child=child: removed(child), 10, f"{child} to be empty")
+        os.rmdir(group)
+
+
+def removed(group):
+    try:
+        os.rmdir(group)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return False
+    return True
+
+
 @pytest.fixture(name="tenants")
-def fixture_tenants(build):  # noqa: F811
-    return build(process={"user_range": f"{FIRST}-{LAST}"})
+def fixture_tenants(left_groups, build):  # noqa: F811
+    control = build(process={"user_range": f"{FIRST}-{LAST}"})  # noqa: F811
+    at = os.stat(f"{control.folder}/computes")
+    left_groups.append(f"reveille-{at.st_dev:x}-{at.st_ino:x}")
+    return control
 
 
 def test_servers_are_users_of_their_own_and_clients_notice_nothing(tenants):

@@ -344,6 +344,57 @@ TEST(a_container_stands_at_the_root_of_what_it_sees)
 	assert_string_equal(p.own, "/a");
 }
 
+static void freezes(CgroupKind kind, const char *place)
+{
+	Cgroups c = {.freeze = true};
+	CgroupDoors doors;
+	SpawnPlan plan = shell(SHELL("trap 'exit 7' TERM; echo >ready; while :; do :; done"));
+	Process *p;
+	Fault why;
+
+	path_set(c.place[kind], "%s", place);
+	cgroup_make(&c, "server");
+	cgroup_doors(&c, "server", &doors);
+	plan.groups = doors.list;
+	plan.folder = folder;
+	unlink(in_folder("ready"));
+	p = process_spawn(loop, &plan, on_end, &p, &why);
+	while (access(in_folder("ready"), F_OK) == -1)
+		continue;
+	assert_true(cgroup_holds(&c, "server", process_pid(p)));
+	assert_false(cgroup_is_frozen(&c, "server"));
+	assert_true(cgroup_set_frozen(&c, "server", true));
+	while (!cgroup_is_frozen(&c, "server"))
+		continue;
+	process_signal(p, SIGTERM); /* which it hears when it goes on */
+	if (kind == CGROUP_UNIFIED)
+		assert_true(cgroup_holds(&c, "server", process_pid(p)));
+	assert_true(cgroup_set_frozen(&c, "server", false));
+	loop_run(loop);
+	assert_int_equal(WEXITSTATUS(ended_with), 7);
+	cgroup_remove_when_empty(&c, "server");
+}
+
+TEST(either_version_of_control_groups_freezes)
+{
+	static const struct {
+		CgroupKind kind;
+		const char *mount;
+	} kinds[] = {{CGROUP_UNIFIED, "/sys/fs/cgroup/unified"},
+		     {CGROUP_UNIFIED, "/sys/fs/cgroup"},
+		     {CGROUP_FREEZER, "/sys/fs/cgroup/freezer"}};
+	char place[PATH_SIZE], procs[PATH_SIZE];
+
+	for (size_t i = 0; i < N_OF(kinds); i++) {
+		path_set(procs, "%s/cgroup.procs", kinds[i].mount);
+		path_set(place, "%s/reveille-test-%d", kinds[i].mount, (int)getpid());
+		if (access(procs, W_OK) == -1 || mkdir(place, 0755) == -1)
+			continue; /* not there, or not ours to write to */
+		freezes(kinds[i].kind, place);
+		assert_int_equal(rmdir(place), 0);
+	}
+}
+
 /* ---- who was here --------------------------------------------------------- */
 
 TEST(a_fence_is_passed_upwards_only)
@@ -451,6 +502,7 @@ int main(void)
 		cmocka_unit_test(a_pid_file_tells_how_far_its_server_has_come),
 		cmocka_unit_test(each_hierarchy_of_control_groups_is_found),
 		cmocka_unit_test(a_container_stands_at_the_root_of_what_it_sees),
+		WITH_FOLDER(either_version_of_control_groups_freezes),
 		WITH_FOLDER(a_fence_is_passed_upwards_only),
 		WITH_FOLDER(of_many_who_pass_a_fence_at_once_the_highest_stays),
 		cmocka_unit_test(a_title_tells_whom_a_process_serves),

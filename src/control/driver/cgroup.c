@@ -22,6 +22,10 @@
 #define EMPTY_WAIT_MS 5000
 #define TRIAL         "trial"
 
+/* Hierarchies hear one after the other that a process is gone, and only v2 says so. */
+#define MOST_TRIES   100
+#define TRY_AGAIN_US 1000
+
 /* Where our own processes go if a delegated group has to be cleared of them. */
 #define OWN_ROOM "reveille-main"
 
@@ -194,11 +198,13 @@ static bool remove_in(const Cgroups *c, CgroupKind kind, const char *group)
 	return !*c->place[kind] || rmdir(path) == 0 || errno == ENOENT;
 }
 
-void cgroup_remove(const Cgroups *c, const char *group)
+bool cgroup_remove(const Cgroups *c, const char *group)
 {
-	cgroup_kill(c, group);
+	bool gone = true;
+
 	for (CgroupKind k = 0; k < CGROUP_KINDS; k++)
-		remove_in(c, k, group);
+		gone = remove_in(c, k, group) && gone;
+	return gone;
 }
 
 static void wait_until_empty(const Cgroups *c, const char *group)
@@ -220,7 +226,8 @@ void cgroup_remove_when_empty(const Cgroups *c, const char *group)
 	cgroup_kill(c, group);
 	if (*c->place[CGROUP_UNIFIED])
 		wait_until_empty(c, group);
-	cgroup_remove(c, group);
+	for (int tries = 0; tries < MOST_TRIES && !cgroup_remove(c, group); tries++)
+		usleep(TRY_AGAIN_US);
 }
 
 void cgroups_sweep(const Cgroups *c)

@@ -55,10 +55,10 @@ void cgroups_describe(const Cgroups *c, char *out, size_t size);
 /* Makes a group in each hierarchy; one that is there already is good. */
 void cgroup_make(const Cgroups *c, const char *group);
 
-/* Ends whoever is left in it, and removes it if that was at once. */
-void cgroup_remove(const Cgroups *c, const char *group);
+/* False if somebody is left in it: who has just died may still be for a moment. */
+bool cgroup_remove(const Cgroups *c, const char *group);
 
-/* For jobs: waits until it is empty. */
+/* For jobs: ends whoever is left in it, and waits until it is empty. */
 void cgroup_remove_when_empty(const Cgroups *c, const char *group);
 
 /* Removes all groups in which nobody is. */

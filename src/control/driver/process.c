@@ -193,6 +193,7 @@ static Instance *op_attach(Driver *driver, const char *id, const char *engine, D
 	timer_init(&i->answer, d->loop, on_answer_time, i);
 	i->freezing_fd = -1;
 	timer_init(&i->look_again, d->loop, freeze_look_again, i);
+	timer_init(&i->tidy, d->loop, server_on_tidy, i);
 	timer_init(&i->not_measured, d->loop, folder_not_measured, i);
 	timer_init(&i->deadline, d->loop, server_on_deadline, i);
 	return i;
@@ -206,6 +207,7 @@ static void op_detach(Instance *i)
 	if (i->measuring)
 		process_free(i->measuring);
 	timer_stop(&i->not_measured);
+	timer_stop(&i->tidy);
 	loop_bury(i->driver->loop, i, free);
 }
 

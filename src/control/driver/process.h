@@ -72,6 +72,11 @@ struct Instance {
 	char group[GROUP_SIZE]; /* its control group; "" if it is in none */
 	int64_t cpu_us;         /* the most that it was seen to have used */
 
+	/* The group of one that ended, if it could not be removed at once. */
+	char old_group[GROUP_SIZE];
+	Timer tidy;
+	int tidy_ms;
+
 	/* While it is being frozen. */
 	int freezing_fd;
 	ReadWatch freezing;
@@ -108,6 +113,7 @@ void server_kill(Instance *i);
 void server_close_door(Instance *i);
 Crowd server_crowd(Instance *i);
 void server_on_deadline(void *instance);
+void server_on_tidy(void *instance);
 
 /* freeze.c: going on does what thawing does, for whoever has a server to stop or to start. */
 void server_freeze(Instance *i);

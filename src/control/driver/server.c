@@ -23,6 +23,8 @@
 #define LOG_MOST        (1 << 20) /* a larger log is put aside at the next start */
 #define TAIL_SIZE       700
 #define STOP_TIMEOUT_MS 30000 /* for a fast stop, before it becomes an immediate one */
+#define TIDY_MS         5     /* from then on twice as long each time */
+#define TIDY_MOST_MS    10000
 #define KILL_TIMEOUT_MS 10000 /* for an immediate stop, before it becomes SIGKILL */
 
 static void on_server_end(void *arg, int status);
@@ -48,6 +50,26 @@ static void group_check(Instance *i)
 {
 	if (*i->group && !cgroup_holds(&i->driver->cgroups, i->group, process_pid(i->server)))
 		i->group[0] = 0;
+}
+
+void server_on_tidy(void *arg)
+{
+	Instance *i = arg;
+
+	if (cgroup_remove(&i->driver->cgroups, i->old_group) || i->tidy_ms > TIDY_MOST_MS)
+		return;
+	i->tidy_ms *= 2;
+	timer_arm(&i->tidy, i->tidy_ms);
+}
+
+static void group_leave(Instance *i)
+{
+	if (!*i->group)
+		return;
+	cgroup_kill(&i->driver->cgroups, i->group);
+	text_copy(i->old_group, sizeof(i->old_group), i->group);
+	i->tidy_ms = TIDY_MS;
+	server_on_tidy(i);
 }
 
 /* ---- finding it -------------------------------------------------------- */
@@ -263,6 +285,7 @@ static bool make_life(Instance *i)
 		return false;
 	}
 	i->cpu_us = 0;
+	timer_stop(&i->tidy);
 	group_set(i);
 	if (*i->group)
 		cgroup_make(&i->driver->cgroups, i->group);
@@ -417,8 +440,7 @@ static void on_server_end(void *arg, int status)
 	i->server = NULL;
 	i->ready = false;
 	freeze_forget(i);
-	if (*i->group)
-		cgroup_remove(&i->driver->cgroups, i->group);
+	group_leave(i);
 	if (was_frozen)
 		end_orphans(i);
 	stop_listening(i);
