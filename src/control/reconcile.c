@@ -242,7 +242,11 @@ static void on_thawed(void *arg, const Sight *sight, const char *failure)
 
 	u->busy = false;
 	u->runs = !failure && !sight->frozen;
-	if (!failure) {
+	if (!sight->there) {
+		u->drained = true; /* it ended while nobody watched */
+		u->observed = false;
+	}
+	if (!failure || !sight->there) {
 		reconcile(u);
 		return;
 	}
