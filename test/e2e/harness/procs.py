@@ -90,10 +90,15 @@ def children(pid):
 
 
 def tree(pid):
-    """The process and all its descendants."""
+    """The process and all its descendants, by one look at all there are."""
+    born = {}
+    for name in os.listdir("/proc"):
+        fields = _stat(name) if name.isdigit() else None
+        if fields and fields[0] not in "ZX":
+            born.setdefault(int(fields[1]), []).append(int(name))
     found = [pid]
     for p in found:
-        found.extend(children(p))
+        found.extend(sorted(born.get(p, [])))
     return found
 
 
