@@ -85,11 +85,20 @@ int awake_rows(const AwakeHour *c, const Compute *compute, int64_t hour,
 	const AwakeTime others = {.cause.kind = CAUSE_OTHER, .us = c->other_us};
 	int n = 0;
 
-	for (int i = 0; i < c->n; i++)
-		out[n++] = row_of(compute, hour, &c->at[i]);
+	for (int i = 0; i < c->n; i++) {
+		if (c->at[i].us > 0)
+			out[n++] = row_of(compute, hour, &c->at[i]);
+	}
 	if (others.us > 0)
 		out[n++] = row_of(compute, hour, &others);
 	return n;
+}
+
+void awake_taken(AwakeHour *c)
+{
+	for (int i = 0; i < c->n; i++)
+		c->at[i].us = 0;
+	c->other_us = 0;
 }
 
 /* ---- whose time runs --------------------------------------------------- */

@@ -52,9 +52,12 @@ void awake_add(AwakeHour *c, const Cause *cause, int64_t us);
 /* Of all, with those for whom there was no room. */
 int64_t awake_sum(const AwakeHour *c);
 
-/* As rows for the store; returns how many. */
+/* As rows for the store, of those who have time; returns how many. */
 int awake_rows(const AwakeHour *c, const Compute *compute, int64_t hour,
 	       AwakeCause out[AWAKE_MOST + 1]);
+
+/* The rows were taken: no time is left, but who is told apart stays so for the hour. */
+void awake_taken(AwakeHour *c);
 
 /*
  * Whose time runs, and since when.  One for each compute while it is active; what passes is

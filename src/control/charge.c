@@ -40,7 +40,29 @@ static void serve(Controller *c)
 
 /* ---- what the store holds ---------------------------------------------- */
 
-/* Each goes on where it was. */
+/* Each compute goes on where it was. */
+static void on_intervals(void *arg, const StoreRows *rows, const Fault *why)
+{
+	Controller *c = arg;
+	Unit *u, *next;
+
+	if (why)
+		die("could not read what is being metered: error=\"%s\"", why->detail);
+	ledger_resume(c, rows->intervals, rows->n);
+	HASH_ITER(hh, c->fleet.units, u, next)
+	{
+		reconcile(u);
+	}
+	heartbeat(c);
+	allowance_look_soon(c);
+	c->outbox = outbox_new(c);
+	c->rollup = rollup_new(c);
+	c->standing = STANDING_IN_CHARGE;
+	serve(c);
+	log_info("the control plane is ready: computes=%u store=\"%s\"", HASH_COUNT(c->fleet.units),
+		 store_path(c->conf->control.store.s) ? c->conf->control.store.s : "PostgreSQL");
+}
+
 static void on_computes(void *arg, const StoreRows *rows, const Fault *why)
 {
 	Controller *c = arg;
@@ -48,12 +70,8 @@ static void on_computes(void *arg, const StoreRows *rows, const Fault *why)
 	if (why)
 		die("could not read the computes: error=\"%s\"", why->detail);
 	for (int i = 0; i < rows->n; i++)
-		reconcile(fleet_add(c, &rows->computes[i]));
-	heartbeat(c);
-	c->standing = STANDING_IN_CHARGE;
-	serve(c);
-	log_info("the control plane is ready: computes=%u store=\"%s\"", HASH_COUNT(c->fleet.units),
-		 store_path(c->conf->control.store.s) ? c->conf->control.store.s : "PostgreSQL");
+		fleet_add(c, &rows->computes[i]);
+	store_interval_open(c->store, (StoreCall){on_intervals, c});
 }
 
 static void on_projects(void *arg, const StoreRows *rows, const Fault *why)

@@ -124,6 +124,7 @@ void control_main(const ControlSetup *setup)
 	gate_init(&c->starts, start_limit(c->conf));
 	events_init(&c->events, c);
 	timer_init(&c->heartbeat, c->loop, heartbeat, c);
+	allowance_init(c);
 	watch_signals(c);
 	if (!open_all(c, &why))
 		die("the control plane cannot start: error=\"%s\"", why.detail);

@@ -9,13 +9,16 @@
 #include "events.h"
 #include "fleet.h"
 #include "gate.h"
+#include "ledger.h"
+#include "outbox.h"
+#include "rollup.h"
 #include "store/store.h"
 #include "sys/fetch.h"
 #include "sys/loop.h"
 #include "sys/serve.h"
 #include "token.h"
 
-typedef struct Controller {
+struct Controller {
 	ControlSetup setup;
 	const Config *conf;
 	Loop *loop;
@@ -31,7 +34,10 @@ typedef struct Controller {
 	Fleet fleet;
 	Events events;
 	Gate starts;
-	Timer heartbeat;
-} Controller;
+	Timer heartbeat, allowance;
+	AwakeRows awake, awake_sent; /* who kept computes awake: to be written, being written */
+	Outbox *outbox;
+	Rollup *rollup;
+};
 
 #endif

@@ -25,6 +25,8 @@ Unit *fleet_add(Controller *c, const Compute *compute)
 	u->compute = *compute;
 	u->activity.last_ms = last_use_ms(compute);
 	u->since_ms = clock_ms();
+	u->bytes = -1;
+	u->weighed_ms = clock_ms();
 	LIST_INIT(&u->waiters);
 	reconcile_attach(u);
 	HASH_ADD(hh, c->fleet.units, compute.id, strlen(u->compute.id), u);
@@ -68,7 +70,7 @@ Unit *fleet_find(const Fleet *f, const char *id)
 
 /* ---- projects ---------------------------------------------------------- */
 
-static ProjectEntry *find_project(const Fleet *f, const char *id)
+ProjectEntry *fleet_entry(const Fleet *f, const char *id)
 {
 	ProjectEntry *e;
 
@@ -78,7 +80,7 @@ static ProjectEntry *find_project(const Fleet *f, const char *id)
 
 void fleet_set_project(Fleet *f, const Project *p)
 {
-	ProjectEntry *e = find_project(f, p->id);
+	ProjectEntry *e = fleet_entry(f, p->id);
 
 	if (!e) {
 		e = NEW(ProjectEntry);
@@ -91,7 +93,7 @@ void fleet_set_project(Fleet *f, const Project *p)
 
 void fleet_forget_project(Fleet *f, const char *id)
 {
-	ProjectEntry *e = find_project(f, id);
+	ProjectEntry *e = fleet_entry(f, id);
 
 	if (!e)
 		return;
@@ -101,14 +103,14 @@ void fleet_forget_project(Fleet *f, const char *id)
 
 const Project *fleet_project(const Fleet *f, const char *id)
 {
-	const ProjectEntry *e = find_project(f, id);
+	const ProjectEntry *e = fleet_entry(f, id);
 
 	return e ? &e->project : NULL;
 }
 
 ProjectSettings fleet_settings(const Fleet *f, const char *project_id)
 {
-	const ProjectEntry *e = find_project(f, project_id);
+	const ProjectEntry *e = fleet_entry(f, project_id);
 
 	return e ? e->settings : settings_of_project("{}");
 }

@@ -11,6 +11,7 @@
 #include <uthash.h>
 
 #include "activity.h"
+#include "allowance.h"
 #include "driver/driver.h"
 #include "gate.h"
 #include "lifecycle.h"
@@ -18,11 +19,11 @@
 #include "record.h"
 #include "settings.h"
 #include "sizing.h"
+#include "tab.h"
 
-typedef struct Controller Controller;
 typedef struct Waiter Waiter;
 
-typedef struct Unit {
+struct Unit {
 	Controller *controller;
 	Compute compute;
 	Instance *instance;
@@ -32,6 +33,13 @@ typedef struct Unit {
 	bool wanted, unwanted, unneeded, doomed;
 	char reason[REASON_SIZE]; /* of the last wish */
 	LIST_HEAD(, Waiter) waiters;
+
+	/* What it runs up (ledger.c, storage.c). */
+	Tab tab;
+	bool refused;       /* it may not be awake, since a quota is used up */
+	int64_t bytes;      /* on disk when it was last measured; -1: not known */
+	int64_t weighed_ms; /* when that was begun */
+	bool to_be_weighed, weighing;
 
 	/* What is being done. */
 	bool busy;          /* store or driver has not answered yet */
@@ -56,13 +64,14 @@ typedef struct Unit {
 	Timer drain, retry;
 	Ticket ticket;
 	UT_hash_handle hh;
-} Unit;
+};
 
-typedef struct ProjectEntry {
+struct ProjectEntry {
 	Project project;
 	ProjectSettings settings; /* of its config */
+	Allowance allowance;
 	UT_hash_handle hh;
-} ProjectEntry;
+};
 
 typedef struct Fleet {
 	Unit *units;
@@ -80,6 +89,7 @@ Unit *fleet_compute(const Fleet *f, const char *id);
 void fleet_set_project(Fleet *f, const Project *p);
 void fleet_forget_project(Fleet *f, const char *id);
 const Project *fleet_project(const Fleet *f, const char *id); /* or NULL */
+ProjectEntry *fleet_entry(const Fleet *f, const char *id);    /* or NULL */
 ProjectSettings fleet_settings(const Fleet *f, const char *project_id);
 
 /* When it was last used, in microseconds since 1970. */

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "controller.h"
+#include "storage.h"
 #include "sys/log.h"
 
 static void on_written(void *arg, const StoreRows *rows, const Fault *why)
@@ -29,5 +30,7 @@ void heartbeat(void *controller)
 	if (n > 0)
 		store_heartbeat(c->store, beats, n, (StoreCall){on_written, c});
 	free(beats);
+	ledger_write(c);
+	storage_look(c);
 	timer_arm(&c->heartbeat, HEARTBEAT_MS);
 }

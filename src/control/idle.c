@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "controller.h"
+#include "ledger.h"
 #include "reconcile.h"
 #include "schedule.h"
 #include "suspend.h"
@@ -145,6 +146,19 @@ static bool wants_checkpoint(const Unit *u, const ProjectSettings *p)
 	return !p->dry_run && u->checkpointed_ms < u->activity.last_ms;
 }
 
+/* What keeps it awake, though no proxy knows of it. */
+static void blame_server(Unit *u, const SuspendFacts *f, const SuspendPolicy *p)
+{
+	const ServerFacts *s = &f->server;
+
+	if (f->at_work > 0)
+		return;
+	if (s->backups > 0 || s->maintaining > 0)
+		ledger_blame_kind(u, CAUSE_MAINTENANCE);
+	else if (s->replicating > 0 && p->replication_keeps_awake)
+		ledger_blame_kind(u, CAUSE_REPLICATION);
+}
+
 static void on_answer(void *arg, const ServerFacts *server, const char *error)
 {
 	Unit *u = arg;
@@ -172,8 +186,10 @@ static void on_answer(void *arg, const ServerFacts *server, const char *error)
 		return;
 	}
 	stop_asking(u);
-	if (d.verdict == SUSPEND_KEEP)
+	if (d.verdict == SUSPEND_KEEP) {
+		blame_server(u, &facts, &policy);
 		refuse_to_chill(u, d.reason);
+	}
 	log_debug("a compute was looked at: compute=%s reason=\"%s\"", u->compute.id, d.reason);
 	look_in(u, d.verdict == SUSPEND_KEEP && d.again_ms > 0 ? d.again_ms : check_ms(u));
 	if (d.verdict != SUSPEND_KEEP)
@@ -241,8 +257,10 @@ static void look_at_clock(Unit *u)
 
 	if (p.n_keep_warm == 0 && p.n_wake_at == 0)
 		return;
-	if (clock_wakes(u, &now, reason) && !unit_is_serving(u))
+	if (clock_wakes(u, &now, reason) && !unit_is_serving(u)) {
+		ledger_blame_kind(u, CAUSE_SCHEDULE);
 		reconcile_resume(u, reason);
+	}
 	if (now.wake_in_ms >= 0 && now.wake_in_ms < next)
 		next = now.wake_in_ms;
 	if (now.change_in_ms > 0 && now.change_in_ms < next)

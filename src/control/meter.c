@@ -95,6 +95,40 @@ int64_t meter_storage(const StorageSample *samples, int n, const char *compute_i
 	return sum;
 }
 
+/* ---- bytes ------------------------------------------------------------- */
+
+#define MS INT64_C(1000)
+
+/* Of an hour's bytes, those until then. */
+static int64_t bytes_until(int64_t bytes, int64_t hour, int64_t end, int64_t at)
+{
+	int64_t length = (end - hour) / MS, part = (at - hour) / MS;
+
+	if (at >= end)
+		return bytes;
+	if (part <= 0)
+		return 0;
+	return bytes / length * part + bytes % length * part / length;
+}
+
+int64_t meter_traffic(const Traffic *hours, int n, const char *compute_id, int64_t from, int64_t to,
+		      int64_t now)
+{
+	int64_t sum = 0;
+
+	for (const Traffic *t = hours; t < hours + n; t++) {
+		int64_t end = t->hour + METER_HOUR, bytes = t->received;
+
+		add(&bytes, t->sent);
+		if (now < end)
+			end = now > t->hour + MS ? now : t->hour + MS;
+		if (is_of(compute_id, t->compute_id))
+			add(&sum, bytes_until(bytes, t->hour, end, to) -
+					  bytes_until(bytes, t->hour, end, from));
+	}
+	return sum;
+}
+
 /* ---- hours ------------------------------------------------------------- */
 
 UsageHour meter_hour(const Compute *compute, int64_t hour, const Interval *intervals, int n,
@@ -125,12 +159,9 @@ bool meter_is_revised(const UsageHour *published, const UsageHour *now)
 void meter_export_key(char out[EXPORT_KEY_SIZE], const char *compute_id, const char *metric,
 		      int64_t hour, int64_t revision)
 {
-	time_t seconds = (time_t)(hour / SECOND);
-	char time[24];
-	struct tm tm;
+	char time[TIME_TEXT_SIZE];
 
-	gmtime_r(&seconds, &tm);
-	strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	time_text(time, hour);
 	snprintf(out, EXPORT_KEY_SIZE, "%s|%s|%s|%lld", compute_id, metric, time,
 		 (long long)revision);
 }

@@ -29,6 +29,13 @@ void meter_fold(Usage *sum, const Interval *intervals, int n, const char *comput
 int64_t meter_storage(const StorageSample *samples, int n, const char *compute_id, int64_t from,
 		      int64_t to);
 
+/*
+ * Bytes within [from, to), of hours; those of an hour count as if they had come evenly,
+ * the last one until now.  So sums of adjoining periods add up to the byte.
+ */
+int64_t meter_traffic(const Traffic *hours, int n, const char *compute_id, int64_t from, int64_t to,
+		      int64_t now);
+
 #define METER_HOUR INT64_C(3600000000)
 
 /* What is published of one compute for the hour that begins then; proxied bytes and revision are 0.

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "record.h"
+
 #define SECOND INT64_C(1000000)
 #define DAY    (86400 * SECOND)
 
@@ -84,24 +86,15 @@ const char *quota_setting(QuotaKind kind)
 
 /* ---- words ------------------------------------------------------------- */
 
-static void write_time(char *out, size_t size, int64_t at)
-{
-	time_t seconds = (time_t)(at / SECOND);
-	struct tm tm;
-
-	gmtime_r(&seconds, &tm);
-	strftime(out, size, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}
-
 QuotaWords quota_words(const QuotaPolicy *p, QuotaKind kind, int64_t used,
 		       const QuotaPeriod *period)
 {
 	QuotaWords w = {.reason = kinds[kind].reason};
-	char reset[32];
+	char reset[TIME_TEXT_SIZE];
 
 	snprintf(w.detail, sizeof(w.detail), "used %lld of %lld %s", (long long)used,
 		 (long long)p->limits[kind], kinds[kind].unit);
-	write_time(reset, sizeof(reset), period->end);
+	time_text(reset, period->end);
 	if (kinds[kind].measure == SUMS)
 		snprintf(w.hint, sizeof(w.hint), "resets at %s, or when \"%s\" is raised", reset,
 			 kinds[kind].setting);

@@ -9,6 +9,8 @@
 #include "controller.h"
 #include "drain.h"
 #include "idle.h"
+#include "ledger.h"
+#include "storage.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 #include "wait.h"
@@ -62,10 +64,13 @@ static void say_size(Unit *u, int before)
 
 void reconcile_changed(Unit *u, const Compute *now)
 {
-	ComputeState before = u->compute.state;
-	int size = u->compute.size;
+	Compute last = u->compute;
+	ComputeState before = last.state;
+	int size = last.size;
 
 	u->compute = *now;
+	ledger_changed(u, &last);
+	storage_changed(u, before);
 	if (now->state != before) {
 		log_info("compute is now %s: compute=%s project=%s was=%s generation=%lld "
 			 "reason=\"%s\"",
@@ -213,6 +218,7 @@ static void on_observed(void *arg, const Sight *sight, const char *failure)
 	}
 	u->observed = true;
 	u->runs = !sight->frozen;
+	ledger_watch(u);
 	idle_look_soon(u);
 	autoscale_look(u);
 	wait_check(u);
@@ -438,10 +444,45 @@ static void do_step(Unit *u, Step step)
 	}
 }
 
+/* ---- quotas ------------------------------------------------------------ */
+
+static void refuse(Unit *u, const QuotaWords *words)
+{
+	char reason[REASON_SIZE];
+
+	u->refused = true;
+	if (u->wanted) {
+		snprintf(reason, sizeof(reason), "not woken, though %.300s: %s: %s; %s", u->reason,
+			 words->reason, words->detail, words->hint);
+		reconcile_note(u, reason);
+	}
+	u->wanted = false;
+}
+
+/* Whether it may be awake, if it is not yet; while that is not known it is not. */
+static bool may_wake(Unit *u)
+{
+	QuotaWords words;
+	AllowanceAnswer answer;
+
+	u->refused = false;
+	if (u->compute.state == COMPUTE_ACTIVE)
+		return true;
+	answer = allowance_to_run(u, &words);
+	if (answer == ALLOWANCE_NO)
+		refuse(u, &words);
+	return answer == ALLOWANCE_YES;
+}
+
+static bool is_wanted(Unit *u)
+{
+	return (u->wanted || wait_is_wanted(u)) && may_wake(u);
+}
+
 void reconcile(Unit *u)
 {
 	LifeFacts facts = {
-		.wanted = u->wanted || wait_is_wanted(u),
+		.wanted = !u->busy && is_wanted(u),
 		.unwanted = u->unwanted,
 		.unneeded = u->unneeded,
 		.doomed = u->doomed,
@@ -454,6 +495,8 @@ void reconcile(Unit *u)
 
 	if (u->busy || timer_is_armed(&u->retry))
 		return;
+	if (u->refused)
+		wait_check(u);
 	if (facts.wanted)
 		u->unneeded = false;
 	do_step(u, lifecycle_next(u->compute.state, &facts));

@@ -24,6 +24,7 @@
 #define HASH_SIZE        65 /* SHA-256 in hexadecimal, and a zero */
 #define URL_SIZE         512
 #define SEALED_SIZE      12288
+#define LETTER_SIZE      65536
 
 #define CLIENT_ROLE "app" /* the role, and database, that a compute is made with */
 
@@ -87,7 +88,8 @@ typedef struct Interval {
 	IntervalKind kind;
 	int size;
 	int64_t started_at, last_seen;
-	int64_t ended_at; /* 0 while it is open */
+	int64_t ended_at;     /* 0 while it is open */
+	int64_t started_boot; /* on the clock since boot; 0 if the machine was booted since */
 } Interval;
 
 /*
@@ -152,7 +154,7 @@ typedef struct UsageHour {
 typedef struct Letter {
 	int64_t id;
 	char key[URL_SIZE], url[URL_SIZE];
-	char body[CONFIG_SIZE];
+	char body[LETTER_SIZE];
 	int64_t created_at, attempts, next_at;
 } Letter;
 
@@ -170,6 +172,10 @@ typedef struct Leadership {
 	int64_t epoch, since;
 	char url[URL_SIZE];
 } Leadership;
+
+/* "2026-11-21T17:00:00Z" of a moment in microseconds since 1970. */
+#define TIME_TEXT_SIZE 32
+void time_text(char out[TIME_TEXT_SIZE], int64_t at);
 
 /* "suspended" and so on. */
 const char *compute_state_word(ComputeState state);

@@ -29,7 +29,9 @@ static bool is_over(const Unit *u, WaitFor what, WaitEnd *end)
 	case WAIT_ACTIVE:
 		if (state == COMPUTE_FAILED || going)
 			*end = going ? WAIT_NO_COMPUTE : WAIT_FAILED;
-		return unit_is_serving(u) || state == COMPUTE_FAILED || going;
+		else if (u->refused)
+			*end = WAIT_REFUSED;
+		return unit_is_serving(u) || state == COMPUTE_FAILED || going || u->refused;
 	case WAIT_RESTING:
 		if (going)
 			*end = WAIT_NO_COMPUTE;

@@ -21,6 +21,7 @@ typedef enum WaitFor {
 typedef enum WaitEnd {
 	WAIT_REACHED,
 	WAIT_FAILED,     /* it could not be started; compute.failure says why */
+	WAIT_REFUSED,    /* a quota is used up; allowance_to_run() says which */
 	WAIT_NO_COMPUTE, /* it went away; unit->reason says why */
 	WAIT_TIMEOUT,
 } WaitEnd;

@@ -111,6 +111,9 @@ static WakeVerdict judge_forbidden(Fault *fault, int status, const char *compute
 			  used_up ? "its quota is used up" : "it is disabled");
 		fault_figures(fault, "%s", problem->detail);
 		fault_hint(fault, "%s", problem->hint);
+	} else if (strcmp(problem->reason, "CONCURRENCY_LIMIT_REACHED") == 0) {
+		fault_set(fault, FAULT_LIMIT, "compute \"%s\": %s", compute, problem->detail);
+		fault_hint(fault, "%s", problem->hint);
 	} else {
 		fault_set(fault, FAULT_MISCONFIGURED,
 			  "the control plane does not let this proxy wake computes (HTTP %d); its "

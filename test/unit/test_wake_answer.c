@@ -271,6 +271,8 @@ TEST(a_quota_is_the_clients_business_and_a_bad_token_ours)
 	assert_string_equal(a.fault.figures, "");
 	judge(403, "{\"reason\": \"ENDPOINT_DISABLED\", \"detail\": \"disabled\"}", &a);
 	assert_int_equal(a.fault.code, FAULT_QUOTA);
+	judge(403, "{\"reason\": \"CONCURRENCY_LIMIT_REACHED\", \"detail\": \"used 2 of 2\"}", &a);
+	assert_int_equal(a.fault.code, FAULT_LIMIT);
 	judge(403, "{\"reason\": \"something else\"}", &a);
 	assert_int_equal(a.fault.code, FAULT_MISCONFIGURED);
 	judge(401, "{}", &a);

@@ -21,6 +21,7 @@ typedef struct Call {
 	char id[ID_SIZE];  /* the one in the path, "" if there is none */
 	char password[64]; /* what compute creation shows once */
 	int64_t since_ms;
+	const char *hint;  /* of the problem that it is answered with, or NULL */
 	const char *depth; /* from where a wake began, if not from a server that runs */
 } Call;
 
@@ -32,11 +33,15 @@ void api_on_request(void *controller, Request *r);
 /* Answers and frees the call; body's reference is taken. */
 void call_answer(Call *call, int status, json_t *body);
 void call_answer_nothing(Call *call); /* 204 */
+void call_answer_text(Call *call, const char *type, Span text);
 
 /* As application/problem+json; reason, for programs, may be NULL. */
 void call_refuse(Call *call, const Fault *why, const char *reason);
 void call_problem(Call *call, int status, const char *title, const char *detail,
 		  const char *reason);
+
+/* 403, with what was used, and when that will be less. */
+void call_refuse_quota(Call *call, const QuotaWords *words);
 
 /* Frees a call whose client has hung up. */
 void call_free(void *call);

@@ -34,6 +34,13 @@ static void send_json(Call *call, int status, const char *type, json_t *body)
 	call_free(call);
 }
 
+void call_answer_text(Call *call, const char *type, Span text)
+{
+	request_add_header(call->request, "Cache-Control", "no-store");
+	request_answer(call->request, 200, type, text);
+	call_free(call);
+}
+
 void call_answer(Call *call, int status, json_t *body)
 {
 	send_json(call, status, "application/json", body);
@@ -55,6 +62,8 @@ void call_problem(Call *call, int status, const char *title, const char *detail,
 				 status);
 	if (reason)
 		json_object_set_new(body, "reason", json_string(reason));
+	if (call->hint)
+		json_object_set_new(body, "hint", json_string(call->hint));
 	if (status == 401)
 		request_add_header(call->request, "WWW-Authenticate", "Bearer");
 	if (status == 423 || status == 503)
@@ -67,6 +76,12 @@ void call_refuse(Call *call, const Fault *why, const char *reason)
 	const FaultInfo *info = fault_info(why->code);
 
 	call_problem(call, info->http_status, info->text, why->detail, reason);
+}
+
+void call_refuse_quota(Call *call, const QuotaWords *words)
+{
+	call->hint = words->hint;
+	call_problem(call, 403, "a quota is used up", words->detail, words->reason);
 }
 
 /* ---- judging ----------------------------------------------------------- */

@@ -47,11 +47,21 @@ static void on_made(void *arg, Unit *u, WaitEnd end)
 		answer_created(call, u);
 }
 
+/* Those that are being recorded count, so that many at once are not one too many. */
+static void count_making(Call *call, int more)
+{
+	ProjectEntry *e = fleet_entry(&call->c->fleet, call->id);
+
+	if (e)
+		e->allowance.making += more;
+}
+
 static void on_recorded(void *arg, const StoreRows *rows, const Fault *why)
 {
 	Call *call = arg;
 	Unit *u;
 
+	count_making(call, -1);
 	if (why) {
 		call_refuse(call, why, NULL);
 		return;
@@ -107,6 +117,7 @@ static bool read_order(const Call *call, Compute *c, Fault *why)
 void api_compute_create(Call *call)
 {
 	Compute c = {.state = COMPUTE_CREATING, .generation = 1, .created_at = wall_us()};
+	QuotaWords words;
 	Fault why;
 
 	text_copy(c.project_id, sizeof(c.project_id), call->id);
@@ -115,8 +126,13 @@ void api_compute_create(Call *call)
 		call_refuse(call, &why, NULL);
 		return;
 	}
+	if (allowance_to_make(call->c, call->id, &words) == ALLOWANCE_NO) {
+		call_refuse_quota(call, &words);
+		return;
+	}
 	c.size = size_of(call, &c);
 	make_secrets(call, &c);
+	count_making(call, 1);
 	store_compute_create(call->c->store, &c, NULL, (StoreCall){on_recorded, call});
 }
 

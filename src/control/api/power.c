@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../idle.h"
+#include "../ledger.h"
 #include "../reconcile.h"
 #include "../wait.h"
 #include "api.h"
@@ -34,6 +35,34 @@ static void answer_woken(Call *call, Unit *u)
 			      "aux", aux));
 }
 
+/* False after the call was answered, as it is when a quota is used up. */
+static bool may_run(Call *call, Unit *u)
+{
+	QuotaWords words;
+
+	if (allowance_to_run(u, &words) != ALLOWANCE_NO)
+		return true;
+	call_refuse_quota(call, &words);
+	return false;
+}
+
+static bool may_connect(Call *call, Unit *u)
+{
+	QuotaWords words;
+
+	if (allowance_to_connect(u, &words) != ALLOWANCE_NO)
+		return may_run(call, u);
+	call_refuse_quota(call, &words);
+	return false;
+}
+
+/* More may have been allowed just now: whoever asks again is let in. */
+static void refuse_to_wake(Call *call, Unit *u)
+{
+	if (may_run(call, u))
+		call_problem(call, 503, "the compute may be woken again", "ask again", NULL);
+}
+
 static void on_awake(void *arg, Unit *u, WaitEnd end)
 {
 	Call *call = arg;
@@ -41,6 +70,9 @@ static void on_awake(void *arg, Unit *u, WaitEnd end)
 	switch (end) {
 	case WAIT_REACHED:
 		answer_woken(call, u);
+		return;
+	case WAIT_REFUSED:
+		refuse_to_wake(call, u);
 		return;
 	case WAIT_FAILED:
 		call_problem(call, 503, "the compute could not be started", u->compute.failure,
@@ -67,7 +99,7 @@ void api_wake(Call *call)
 		return;
 	}
 	u = call_endpoint(call);
-	if (!u)
+	if (!u || !may_connect(call, u))
 		return;
 	if (unit_is_serving(u) && !u->unwanted && !u->unneeded) {
 		answer_woken(call, u);
@@ -83,10 +115,12 @@ void api_compute_resume(Call *call)
 {
 	Unit *u = call_unit(call);
 
-	if (!u)
+	if (!u || !may_run(call, u))
 		return;
-	if (!unit_is_serving(u))
+	if (!unit_is_serving(u)) {
+		ledger_blame_kind(u, CAUSE_API);
 		reconcile_resume(u, "asked for");
+	}
 	call_answer(call, unit_is_serving(u) ? 200 : 202,
 		    json_of_compute(&u->compute, &call->c->fleet));
 }

@@ -88,6 +88,7 @@ static void on_changed(void *arg, const StoreRows *rows, const Fault *why)
 	Controller *c = call->c;
 
 	answer_project(call, 200, rows, why);
+	allowance_look_soon(c);
 	autoscale_look_at_all(c);
 	idle_look_at_all(c);
 }

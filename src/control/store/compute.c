@@ -164,8 +164,18 @@ static void say_intervals(Deed *d, const Move *m)
 		say_interval_begins(d, m->compute_id, after, before != INTERVAL_NONE);
 }
 
+/* Nothing is kept of it any more, from now on. */
+static void say_nothing_stored(Deed *d, const char *id)
+{
+	deed_say(d,
+		 "INSERT INTO storage_usage (project_id, compute_id, at, bytes)"
+		 " SELECT project_id, id, $2, 0 FROM computes WHERE id = $1",
+		 "ti", id, wall_us());
+}
+
 static void say_gone(Deed *d, const char *id)
 {
+	say_nothing_stored(d, id);
 	deed_say(d, "DELETE FROM roles WHERE compute_id = $1", "t", id);
 	deed_say(d, "DELETE FROM databases WHERE compute_id = $1", "t", id);
 	deed_say(d, "DELETE FROM names WHERE id = $1", "t", id);

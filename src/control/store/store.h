@@ -176,6 +176,7 @@ void store_database_settled(Store *s, const OwnedDatabase *told, StoreCall call)
 /* ---- what was used ----------------------------------------------------- */
 
 void store_interval_list(Store *s, const Page *page, StoreCall call);
+void store_interval_open(Store *s, StoreCall call); /* those that are, of all projects */
 
 void store_sample_add(Store *s, const StorageSample *sample, StoreCall call);
 
@@ -194,7 +195,10 @@ void store_hour_publish(Store *s, const UsageHour *hours, int n_hours, const Let
 			int n_letters, StoreCall call);
 void store_hour_list(Store *s, const Page *page, StoreCall call);
 
-/* Letters whose time has come, oldest first. */
+/* The last hour that was published, or the one before anything was used; none if nothing was. */
+void store_hour_last(Store *s, StoreCall call);
+
+/* Letters whose time has come by then, the one that has waited longest first. */
 void store_letter_add(Store *s, const Letter *letter, StoreCall call);
 void store_letter_list(Store *s, int64_t now, int limit, StoreCall call);
 void store_letter_arrived(Store *s, int64_t id, StoreCall call);

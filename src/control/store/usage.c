@@ -126,19 +126,33 @@ static void take_interval(void *record, const Row *row)
 	i->started_at = row_int(row, 6);
 	i->last_seen = row_int(row, 7);
 	i->ended_at = row_int(row, 8);
+	i->started_boot = row_int(row, 9);
 }
+
+/* $1 is this boot's id. */
+#define INTERVAL_COLUMNS                                                            \
+	"SELECT id, project_id, compute_id, incarnation, kind, size, started_at,"   \
+	" last_seen, ended_at, CASE WHEN boot_id = $1 THEN started_boot ELSE 0 END" \
+	" FROM compute_usage"
 
 void store_interval_list(Store *s, const Page *page, StoreCall call)
 {
 	Deed *d = deed_new(s, DEED_READ, call);
 
-	deed_say(
-		d,
-		"SELECT id, project_id, compute_id, incarnation, kind, size, started_at, last_seen,"
-		" ended_at FROM compute_usage WHERE ($1 = '' OR project_id = $1) AND started_at < "
-		"$3"
-		" AND (ended_at IS NULL OR ended_at > $2) ORDER BY started_at, id",
-		"tii", page->project_id, page->from, page->to);
+	deed_say(d,
+		 INTERVAL_COLUMNS
+		 " WHERE ($2 = '' OR project_id = $2) AND started_at < $4"
+		 " AND (ended_at IS NULL OR ended_at > $3) ORDER BY started_at, id",
+		 "ttii", s->boot_id, page->project_id, page->from, page->to);
+	deed_take(d, sizeof(Interval), take_interval);
+	deed_do(d);
+}
+
+void store_interval_open(Store *s, StoreCall call)
+{
+	Deed *d = deed_new(s, DEED_READ, call);
+
+	deed_say(d, INTERVAL_COLUMNS " WHERE ended_at IS NULL", "t", s->boot_id);
 	deed_take(d, sizeof(Interval), take_interval);
 	deed_do(d);
 }
@@ -171,9 +185,10 @@ void store_sample_list(Store *s, const Page *page, StoreCall call)
 	Deed *d = deed_new(s, DEED_READ, call);
 
 	deed_say(d,
-		 "SELECT project_id, compute_id, at, bytes FROM storage_usage AS u"
-		 " WHERE ($1 = '' OR project_id = $1) AND at < $3 AND (at >= $2 OR at ="
-		 " (SELECT max(at) FROM storage_usage WHERE compute_id = u.compute_id AND at < $2))"
+		 "SELECT project_id, compute_id, at, bytes FROM storage_usage"
+		 " WHERE ($1 = '' OR project_id = $1) AND at < $3 AND (at >= $2"
+		 " OR (compute_id, at) IN (SELECT compute_id, max(at) FROM storage_usage"
+		 " WHERE at < $2 GROUP BY compute_id))"
 		 " ORDER BY compute_id, at, id",
 		 "tii", page->project_id, page->from, page->to);
 	deed_take(d, sizeof(StorageSample), take_sample);
@@ -350,6 +365,25 @@ void store_hour_list(Store *s, const Page *page, StoreCall call)
 	deed_do(d);
 }
 
+static void take_last_hour(void *record, const Row *row)
+{
+	((UsageHour *)record)->hour = row_int(row, 0);
+}
+
+void store_hour_last(Store *s, StoreCall call)
+{
+	Deed *d = deed_new(s, DEED_READ, call);
+
+	deed_say(d,
+		 "SELECT at - at % 3600000000 - 3600000000 FROM (SELECT coalesce("
+		 "(SELECT max(hour) + 3600000000 FROM usage_hours),"
+		 " (SELECT min(started_at) FROM compute_usage),"
+		 " (SELECT min(at) FROM storage_usage)) AS at) AS last WHERE at IS NOT NULL",
+		 "");
+	deed_take(d, sizeof(UsageHour), take_last_hour);
+	deed_do(d);
+}
+
 /* ---- letters ----------------------------------------------------------- */
 
 void store_letter_add(Store *s, const Letter *letter, StoreCall call)
@@ -379,7 +413,7 @@ void store_letter_list(Store *s, int64_t now, int limit, StoreCall call)
 
 	deed_say(d,
 		 "SELECT id, key, url, body, created_at, attempts, next_at FROM outbox"
-		 " WHERE next_at <= $1 ORDER BY id LIMIT $2",
+		 " WHERE next_at <= $1 ORDER BY next_at, id LIMIT $2",
 		 "ii", now, (int64_t)limit);
 	deed_take(d, sizeof(Letter), take_letter);
 	deed_do(d);

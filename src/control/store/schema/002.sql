@@ -4,6 +4,7 @@ INSERT INTO names SELECT id FROM projects UNION SELECT id FROM computes;
 ALTER TABLE computes ADD COLUMN since @int@ NOT NULL DEFAULT 0;
 ALTER TABLE compute_usage ADD COLUMN kind TEXT NOT NULL DEFAULT 'active';
 ALTER TABLE compute_usage ADD COLUMN end_reason TEXT NOT NULL DEFAULT '';
+CREATE INDEX usage_by_end ON compute_usage (ended_at);
 CREATE INDEX operations_of_project ON operations (project_id, id);
 
 -- What is to be true of a compute's server; pending says what it has not been told yet.
