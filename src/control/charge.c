@@ -8,6 +8,7 @@
 #include "conf/where.h"
 #include "controller.h"
 #include "heartbeat.h"
+#include "keyring.h"
 #include "reconcile.h"
 #include "sys/log.h"
 
@@ -40,6 +41,16 @@ static void serve(Controller *c)
 
 /* ---- what the store holds ---------------------------------------------- */
 
+static void on_tokens(Controller *c, const Fault *why)
+{
+	if (why)
+		die("could not read the tokens: error=\"%s\"", why->detail);
+	c->standing = STANDING_IN_CHARGE;
+	serve(c);
+	log_info("the control plane is ready: computes=%u store=\"%s\"", HASH_COUNT(c->fleet.units),
+		 store_path(c->conf->control.store.s) ? c->conf->control.store.s : "PostgreSQL");
+}
+
 /* Each compute goes on where it was. */
 static void on_intervals(void *arg, const StoreRows *rows, const Fault *why)
 {
@@ -57,10 +68,7 @@ static void on_intervals(void *arg, const StoreRows *rows, const Fault *why)
 	allowance_look_soon(c);
 	c->outbox = outbox_new(c);
 	c->rollup = rollup_new(c);
-	c->standing = STANDING_IN_CHARGE;
-	serve(c);
-	log_info("the control plane is ready: computes=%u store=\"%s\"", HASH_COUNT(c->fleet.units),
-		 store_path(c->conf->control.store.s) ? c->conf->control.store.s : "PostgreSQL");
+	keyring_load(c, on_tokens);
 }
 
 static void on_computes(void *arg, const StoreRows *rows, const Fault *why)

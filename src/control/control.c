@@ -105,8 +105,7 @@ static bool open_all(Controller *c, Fault *why)
 	if (!c->store)
 		return false;
 	admin_token_file(c->conf, file, sizeof(file));
-	text_copy(c->tokens.proxy, sizeof(c->tokens.proxy), c->setup.proxy_token);
-	if (!token_load_admin(&c->tokens, file, why))
+	if (!token_read_file(file, c->admin_token, why))
 		return false;
 	c->driver = driver_process_open(c->loop, c->conf, why);
 	return c->driver != NULL;

@@ -30,6 +30,7 @@ struct Controller {
 	char leader_url[URL_SIZE]; /* of the one in charge, as far as we know, or "" */
 	HttpServer *http;          /* NULL until all that the store holds is known */
 	Tokens tokens;
+	char admin_token[TOKEN_SIZE];
 	Limits limits; /* of requests */
 	Fleet fleet;
 	Events events;

@@ -67,7 +67,7 @@ class Judge:
 
     def find(self, path):
         for pattern, entry in self.document["paths"].items():
-            if re.fullmatch(re.sub(r"\{id\}", "[^/]+", pattern), path):
+            if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", pattern), path):
                 return pattern, entry
         raise AssertionError(f"{path} is not in the document")
 
@@ -158,6 +158,10 @@ def test_every_route_answers_as_the_document_says(control, document):
     call("GET", "/api/v1/compute/shop/operations?limit=2")
     for period in ("", "?granularity=daily", "?from=0&to=2026-01-01T00:00:00Z"):
         call("GET", f"{at}/usage{period}")
+    token = call("POST", "/api/v1/tokens", {"name": "x", "scope": "project",
+                                            "project_id": project["id"]}).body
+    call("GET", "/api/v1/tokens?limit=1")
+    assert call("DELETE", f"/api/v1/tokens/{token['id']}").status == 204
     control.woken("shop")
     assert call("DELETE", "/api/v1/compute/shop").status in (202, 204)
     assert call("DELETE", at).status in (202, 204)

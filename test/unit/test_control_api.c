@@ -10,11 +10,11 @@
 
 /* ---- routes ------------------------------------------------------------ */
 
-static char id[ID_SIZE], allow[ALLOW_SIZE];
+static char id[ID_SIZE], named[ID_SIZE], allow[ALLOW_SIZE];
 
 static const Route *find(const char *method, const char *path)
 {
-	return route_find(method, path, id, allow);
+	return route_find(method, path, id, named, allow);
 }
 
 TEST(a_request_takes_the_route_of_its_method_and_path)
@@ -140,11 +140,30 @@ TEST(a_route_names_schemas_that_there_are)
 
 /* ---- tokens ------------------------------------------------------------ */
 
+static Scope token_scope(const Tokens *t, const char *authorization)
+{
+	return tokens_caller(t, authorization).scope;
+}
+
+static void learn(Tokens *t, const char *token_id, const char *token, const char *scope,
+		  const char *project_id)
+{
+	Token record = {0};
+
+	text_copy(record.id, sizeof(record.id), token_id);
+	text_copy(record.scope, sizeof(record.scope), scope);
+	text_copy(record.project_id, sizeof(record.project_id), project_id);
+	token_hash(record.hash, token);
+	tokens_learn(t, &record);
+}
+
 TEST(a_token_is_worth_its_scope_and_nothing_else)
 {
-	const Tokens t = {.admin = "adminadminadminadmin", .proxy = "proxyproxyproxyproxy"};
-	const Tokens no_proxy = {.admin = "adminadminadminadmin"};
+	Tokens t = {NULL};
 
+	learn(&t, "admin-1", "adminadminadminadmin", "admin", "");
+	learn(&t, "proxy-1", "proxyproxyproxyproxy", "proxy", "");
+	learn(&t, "to-1", "oneprojectoneproject", "project", "pr-1");
 	assert_int_equal(token_scope(&t, "Bearer adminadminadminadmin"), SCOPE_ADMIN);
 	assert_int_equal(token_scope(&t, "bearer proxyproxyproxyproxy"), SCOPE_PROXY);
 	assert_int_equal(token_scope(&t, "Bearer adminadminadminadmi"), SCOPE_NONE);
@@ -153,7 +172,44 @@ TEST(a_token_is_worth_its_scope_and_nothing_else)
 	assert_int_equal(token_scope(&t, "Basic adminadminadminadmin"), SCOPE_NONE);
 	assert_int_equal(token_scope(&t, "Bearer "), SCOPE_NONE);
 	assert_int_equal(token_scope(&t, NULL), SCOPE_NONE);
-	assert_int_equal(token_scope(&no_proxy, "Bearer "), SCOPE_NONE);
+	assert_int_equal(token_scope(&t, "Bearer oneprojectoneproject"), SCOPE_PROJECT);
+	assert_string_equal(tokens_caller(&t, "Bearer oneprojectoneproject").project_id, "pr-1");
+	tokens_forget_project(&t, "pr-1");
+	assert_int_equal(token_scope(&t, "Bearer oneprojectoneproject"), SCOPE_NONE);
+	tokens_forget(&t, "proxy-1");
+	assert_int_equal(token_scope(&t, "Bearer proxyproxyproxyproxy"), SCOPE_NONE);
+	tokens_forget(&t, "admin-1");
+}
+
+TEST(a_new_token_of_an_id_takes_the_place_of_the_old_one)
+{
+	Tokens t = {NULL};
+
+	learn(&t, "admin-1", "adminadminadminadmin", "admin", "");
+	learn(&t, "admin-1", "anotheranotheranother", "admin", "");
+	assert_int_equal(token_scope(&t, "Bearer adminadminadminadmin"), SCOPE_NONE);
+	assert_int_equal(token_scope(&t, "Bearer anotheranotheranother"), SCOPE_ADMIN);
+	tokens_forget(&t, "admin-1");
+}
+
+TEST(a_scope_is_enough_for_its_routes)
+{
+	static const struct {
+		Scope wanted;
+		bool none, proxy, project, admin;
+	} table[] = {
+		{SCOPE_NONE, true, true, true, true},     {SCOPE_EITHER, false, true, true, true},
+		{SCOPE_PROXY, false, true, false, true},  {SCOPE_PROJECT, false, false, true, true},
+		{SCOPE_ADMIN, false, false, false, true},
+	};
+
+	for (size_t i = 0; i < N_OF(table); i++) {
+		assert_int_equal(scope_suffices(SCOPE_NONE, table[i].wanted), table[i].none);
+		assert_int_equal(scope_suffices(SCOPE_PROXY, table[i].wanted), table[i].proxy);
+		assert_int_equal(scope_suffices(SCOPE_PROJECT, table[i].wanted), table[i].project);
+		assert_int_equal(scope_suffices(SCOPE_ADMIN, table[i].wanted), table[i].admin);
+	}
+	assert_int_equal(scope_of_word("root"), SCOPE_NONE);
 }
 
 /* ---- settings ---------------------------------------------------------- */
@@ -405,6 +461,8 @@ int main(void)
 		cmocka_unit_test(a_route_names_schemas_that_there_are),
 		cmocka_unit_test(only_health_and_description_want_no_token),
 		cmocka_unit_test(a_token_is_worth_its_scope_and_nothing_else),
+		cmocka_unit_test(a_new_token_of_an_id_takes_the_place_of_the_old_one),
+		cmocka_unit_test(a_scope_is_enough_for_its_routes),
 		cmocka_unit_test(good_settings_pass),
 		cmocka_unit_test(a_bad_setting_is_named),
 		cmocka_unit_test(what_is_no_network_is_refused),

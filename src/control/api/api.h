@@ -14,12 +14,16 @@
 #include "base/fault.h"
 #include "sys/serve.h"
 
+typedef struct Route Route;
+
 typedef struct Call {
 	Controller *c;
 	Request *request;
-	json_t *body;      /* an object, empty if nothing was sent; only members that are known */
-	char id[ID_SIZE];  /* the one in the path, "" if there is none */
-	char password[64]; /* what compute creation shows once */
+	const Route *route;
+	Caller who;
+	json_t *body; /* an object, empty if nothing was sent; only members that are known */
+	char id[ID_SIZE], name[ID_SIZE]; /* those in the path, "" if there are none */
+	char secret[TOKEN_SIZE];         /* the password or token that is shown once */
 	int64_t since_ms;
 	const char *hint;  /* of the problem that it is answered with, or NULL */
 	const char *depth; /* from where a wake began, if not from a server that runs */
@@ -52,6 +56,12 @@ bool call_query_int(const Call *call, const char *name, int64_t least, int64_t m
 
 /* Copies a given name in lower case; false if it could not be the id of anything. */
 bool call_id(const char *given, char out[ID_SIZE]);
+
+/*
+ * The project whose things alone the caller may see, or "" if he may see all: nobody
+ * learns from an answer whether there is something in another one.
+ */
+const char *call_tenant(const Call *call);
 
 /* The unit of the path, or NULL after the call was answered with 404. */
 Unit *call_unit(Call *call);

@@ -19,7 +19,7 @@ void call_free(void *arg)
 	Call *call = arg;
 
 	json_decref(call->body);
-	explicit_bzero(call->password, sizeof(call->password));
+	explicit_bzero(call->secret, sizeof(call->secret));
 	free(call);
 }
 
@@ -112,6 +112,31 @@ bool call_id(const char *given, char out[ID_SIZE])
 	return text_is_label(out);
 }
 
+const char *call_tenant(const Call *call)
+{
+	return call->who.project_id;
+}
+
+static bool is_visible(const Call *call, const char *project_id)
+{
+	return !*call_tenant(call) || strcmp(call_tenant(call), project_id) == 0;
+}
+
+/* Fills *why as if it were not there. */
+static bool may_name(const Call *call, Fault *why)
+{
+	const Unit *u;
+
+	if (!*call_tenant(call) || !*call->id)
+		return true;
+	if (text_starts(call->route->path, "/api/v1/projects/"))
+		return is_visible(call, call->id) ||
+		       fault_set(why, FAULT_NOT_FOUND, "there is no project \"%s\"", call->id);
+	u = fleet_compute(&call->c->fleet, call->id);
+	return (u && is_visible(call, u->compute.project_id)) ||
+	       fault_set(why, FAULT_NOT_FOUND, "there is no compute \"%s\"", call->id);
+}
+
 Unit *call_unit(Call *call)
 {
 	Unit *u = fleet_compute(&call->c->fleet, call->id);
@@ -141,7 +166,8 @@ Unit *call_endpoint(Call *call)
 		return NULL;
 	}
 	u = call_id(given, id) ? fleet_find(&call->c->fleet, id) : NULL;
-	if (u && u->compute.state != COMPUTE_DESTROYING && !u->doomed)
+	if (u && u->compute.state != COMPUTE_DESTROYING && !u->doomed &&
+	    is_visible(call, u->compute.project_id))
 		return u;
 	call_no_endpoint(call);
 	return NULL;
@@ -199,26 +225,28 @@ static int64_t take_of_address(Call *call, LimitKind kind, LimitRate rate, int64
 	return limit_take(&call->c->limits, kind, bytes, family == 6 ? 8 : 4, rate, now_us);
 }
 
-static int64_t pause_of(Call *call, const Route *route, Scope scope)
+static int64_t pause_of(Call *call)
 {
 	static const LimitRate guesses = {.per_second = 1, .burst = 20};
 	const Config *conf = call->c->conf;
 	LimitRate rate = {conf->control.rate, conf->control.burst};
 	int64_t now_us = call->since_ms * 1000;
+	Scope wanted = call->route->scope;
 
-	if (scope < route->scope && scope == SCOPE_NONE)
+	if (call->who.scope == SCOPE_NONE && wanted != SCOPE_NONE)
 		return take_of_address(call, LIMIT_GUESS, guesses, now_us);
-	if (scope == SCOPE_NONE)
+	if (call->who.scope == SCOPE_NONE)
 		return take_of_address(call, LIMIT_ADDRESS, rate, now_us);
-	if (route->scope == SCOPE_PROXY)
+	if (wanted == SCOPE_PROXY || wanted == SCOPE_EITHER)
 		return 0;
-	return limit_take(&call->c->limits, LIMIT_TOKEN, &scope, sizeof(scope), rate, now_us);
+	return limit_take(&call->c->limits, LIMIT_TOKEN, call->who.id, strlen(call->who.id), rate,
+			  now_us);
 }
 
 /* False after the call was refused. Seconds are rounded up: who comes back then gets in. */
-static bool is_within_rate(Call *call, const Route *route, Scope scope)
+static bool is_within_rate(Call *call)
 {
-	int64_t pause_us = pause_of(call, route, scope);
+	int64_t pause_us = pause_of(call);
 	char seconds[24];
 
 	if (pause_us == 0)
@@ -230,21 +258,22 @@ static bool is_within_rate(Call *call, const Route *route, Scope scope)
 	return false;
 }
 
-/* Whoever needs no token might be anybody, so nothing of his is kept. */
-static bool may(Call *call, const Route *route)
+static bool has_scope(Call *call)
 {
-	Scope scope;
+	if (scope_suffices(call->who.scope, call->route->scope))
+		return true;
+	refuse_token(call, call->who.scope);
+	return false;
+}
 
-	scope = token_scope(&call->c->tokens, request_header(call->request, "Authorization"));
-	if (scope > SCOPE_NONE)
+/* Whoever needs no token might be anybody, so nothing of his is kept. */
+static bool may(Call *call)
+{
+	if (call->who.scope != SCOPE_NONE)
 		request_trust(call->request);
-	if (!is_within_rate(call, route, scope))
+	if (!is_within_rate(call) || !has_scope(call))
 		return false;
-	if (scope < route->scope) {
-		refuse_token(call, scope);
-		return false;
-	}
-	if (route->scope > SCOPE_NONE || !request_has_body(call->request))
+	if (call->route->scope != SCOPE_NONE || !request_has_body(call->request))
 		return true;
 	call_problem(call, 413, "too large", "no body is read here", NULL);
 	return false;
@@ -257,53 +286,57 @@ static Call *call_new(Controller *c, Request *r)
 	call->c = c;
 	call->request = r;
 	call->since_ms = clock_ms();
+	call->who = tokens_caller(&c->tokens, request_header(r, "Authorization"));
 	return call;
 }
 
-static const Route *route_of(Call *call, char allow[ALLOW_SIZE])
+static bool find_route(Call *call, char allow[ALLOW_SIZE])
 {
-	return route_find(request_method(call->request), request_path(call->request), call->id,
-			  allow);
+	call->route = route_find(request_method(call->request), request_path(call->request),
+				 call->id, call->name, allow);
+	return call->route;
 }
 
 /* Whether the request is for the one in charge, which we are not. */
-static bool is_anothers(const Controller *c, const Route *route)
+static bool is_anothers(const Call *call)
 {
-	return c->standing != STANDING_IN_CHARGE && route->scope > SCOPE_NONE;
+	return call->c->standing != STANDING_IN_CHARGE && call->route->scope != SCOPE_NONE;
 }
 
 bool api_on_head(void *controller, Request *r)
 {
 	Call *call = call_new(controller, r);
 	char allow[ALLOW_SIZE];
-	const Route *route = route_of(call, allow);
 
-	if (!route) {
+	if (!find_route(call, allow)) {
 		refuse_route(call, allow);
 		return false;
 	}
-	if (!is_anothers(call->c, route) && !may(call, route))
+	if (!is_anothers(call) && !may(call))
 		return false;
 	call_free(call);
 	return true;
 }
 
-/* api_on_head() has let it in. */
+/* api_on_head() has let it in, though its token may have been dropped since. */
 void api_on_request(void *controller, Request *r)
 {
 	Call *call = call_new(controller, r);
 	char allow[ALLOW_SIZE];
-	const Route *route = route_of(call, allow);
+	bool found = find_route(call, allow);
 	Fault why;
 
-	assert(route);
-	if (is_anothers(call->c, route)) {
+	assert(found);
+	if (is_anothers(call)) {
 		call_free(call);
 		api_forward(controller, r);
 		return;
 	}
-	if (read_body(call, &why) && schema_knows(route->body, call->body, &why))
-		route->handle(call);
+	if (!has_scope(call))
+		return;
+	if (read_body(call, &why) && schema_knows(call->route->body, call->body, &why) &&
+	    may_name(call, &why))
+		call->route->handle(call);
 	else
 		call_refuse(call, &why, NULL);
 }

@@ -27,7 +27,7 @@ static void answer_created(Call *call, const Unit *u)
 	json_t *json = json_of_compute(&u->compute, &call->c->fleet);
 	char uri[URI_SIZE];
 
-	if (uri_of_compute(uri, call->c->conf, u->compute.id, call->password))
+	if (uri_of_compute(uri, call->c->conf, u->compute.id, call->secret))
 		json_object_set_new(json, "connection_uri", json_string(uri));
 	else
 		json_object_set_new(json, "connection_uri", json_null());
@@ -75,10 +75,10 @@ static void make_secrets(Call *call, Compute *c)
 {
 	uint8_t salt[SCRAM_SALT_BYTES];
 
-	password_make(call->password);
+	password_make(call->secret);
 	password_make(c->control_password);
 	random_bytes(salt, sizeof(salt));
-	scram_secret(c->verifier, call->password, salt, SCRAM_ITERATIONS);
+	scram_secret(c->verifier, call->secret, salt, SCRAM_ITERATIONS);
 }
 
 static int size_of(const Call *call, const Compute *c)
@@ -167,7 +167,8 @@ void api_compute_list_all(Call *call)
 {
 	Page page = {0};
 
-	text_copy(page.project_id, sizeof(page.project_id), call->id);
+	text_copy(page.project_id, sizeof(page.project_id),
+		  *call->id ? call->id : call_tenant(call));
 	if (page_of_query(call, &page))
 		store_compute_list(call->c->store, &page, (StoreCall){on_listed, call});
 }

@@ -14,6 +14,18 @@ static bool take_id(const Call *call, const char *name, char out[ID_SIZE], Fault
 	       fault_set(why, FAULT_BAD_VALUE, "%s is no id", name);
 }
 
+/* Whoever is of a project hears of nothing else. */
+static bool is_own(const Call *call, EventsFilter *f, Fault *why)
+{
+	const char *tenant = call_tenant(call);
+
+	if (!*tenant)
+		return true;
+	if (*f->project_id && strcmp(f->project_id, tenant) != 0)
+		return fault_set(why, FAULT_NOT_FOUND, "there is no project \"%s\"", f->project_id);
+	return text_copy(f->project_id, sizeof(f->project_id), tenant);
+}
+
 static bool read_filter(const Call *call, EventsFilter *f, Fault *why)
 {
 	const char *proxy_id = request_query(call->request, "proxy_id");
@@ -22,7 +34,7 @@ static bool read_filter(const Call *call, EventsFilter *f, Fault *why)
 		return fault_set(why, FAULT_BAD_VALUE, "proxy_id must not be longer than %d bytes",
 				 EVENTS_NAME_SIZE - 1);
 	return take_id(call, "project", f->project_id, why) &&
-	       take_id(call, "compute", f->compute_id, why);
+	       take_id(call, "compute", f->compute_id, why) && is_own(call, f, why);
 }
 
 /* Whoever asks with HEAD is told what he would get. */

@@ -17,7 +17,7 @@
 #define LIMIT_KEY_SIZE 32
 
 typedef enum LimitKind {
-	LIMIT_TOKEN,   /* key: whose token it is */
+	LIMIT_TOKEN,   /* key: the id of the token */
 	LIMIT_ADDRESS, /* key: the address of who asks what needs no token */
 	LIMIT_GUESS,   /* key: the address of who showed no token, or a wrong one */
 	LIMIT_KINDS

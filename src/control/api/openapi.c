@@ -29,6 +29,12 @@ static bool next_word(const char **list, const char *ends, char word[TYPE_SIZE])
 
 /* ---- what is sent ------------------------------------------------------ */
 
+static json_t *parameter_of_path(const char *name, const char *type)
+{
+	return json_pack("{s:s, s:s, s:b, s:o}", "name", name, "in", "path", "required", 1,
+			 "schema", schema_of_type(type));
+}
+
 static json_t *parameters_of(const Route *route)
 {
 	json_t *list = json_array();
@@ -36,9 +42,9 @@ static json_t *parameters_of(const Route *route)
 	char word[TYPE_SIZE];
 
 	if (strstr(route->path, ":id"))
-		json_array_append_new(list,
-				      json_pack("{s:s, s:s, s:b, s:o}", "name", "id", "in", "path",
-						"required", 1, "schema", schema_of_type("id")));
+		json_array_append_new(list, parameter_of_path("id", "id"));
+	if (strstr(route->path, ":name"))
+		json_array_append_new(list, parameter_of_path("name", "text"));
 	while (next_word(&names, " ", word)) {
 		size_t n = strlen(word);
 		bool required = word[n - 1] == '!';
@@ -150,12 +156,18 @@ static json_t *json_of_route(const Route *route)
 /* "/projects/:id/usage" → "/projects/{id}/usage" */
 static void openapi_path(const char *path, char *out, size_t size)
 {
-	const char *hole = strstr(path, ":id");
+	size_t n = 0;
 
-	if (hole)
-		snprintf(out, size, "%.*s{id}%s", (int)(hole - path), path, hole + 3);
-	else
-		text_copy(out, size, path);
+	for (; *path && n + 3 < size; path++) {
+		size_t word = *path == ':' ? strcspn(path + 1, "/") : 0;
+
+		if (word > 0)
+			n += (size_t)snprintf(out + n, size - n, "{%.*s}", (int)word, path + 1);
+		else
+			out[n++] = *path;
+		path += word;
+	}
+	out[n] = 0;
 }
 
 static void add_route(json_t *paths, const Route *route)

@@ -76,6 +76,7 @@ void api_project_list(Call *call)
 {
 	Page page = {0};
 
+	text_copy(page.project_id, sizeof(page.project_id), call_tenant(call));
 	if (page_of_query(call, &page))
 		store_project_list(call->c->store, &page, (StoreCall){on_listed, call});
 }
@@ -153,6 +154,7 @@ static void await_next(Call *call)
 		return;
 	}
 	fleet_forget_project(&call->c->fleet, call->id);
+	tokens_forget_project(&call->c->tokens, call->id);
 	call_answer_nothing(call);
 }
 

@@ -43,6 +43,7 @@ void api_operation_list(Call *call)
 	if (!page_of_query(call, &page))
 		return;
 	text_copy(page.compute_id, sizeof(page.compute_id), call->id);
+	text_copy(page.project_id, sizeof(page.project_id), call_tenant(call));
 	page.before = strtoll(page.after, NULL, 10);
 	store_operation_list(call->c->store, &page, (StoreCall){on_operations, call});
 }

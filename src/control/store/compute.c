@@ -70,6 +70,10 @@ void say_deleted_projects_gone(Deed *d)
 		 "DELETE FROM projects WHERE deleting = 1"
 		 " AND NOT EXISTS (SELECT 1 FROM computes WHERE project_id = projects.id)",
 		 "");
+	deed_say(d,
+		 "DELETE FROM tokens WHERE project_id <> ''"
+		 " AND project_id NOT IN (SELECT id FROM projects)",
+		 "");
 }
 
 /* ---- made and read ----------------------------------------------------- */

@@ -48,8 +48,10 @@ void store_project_list(Store *s, const Page *page, StoreCall call)
 {
 	Deed *d = deed_new(s, DEED_READ, call);
 
-	deed_say(d, "SELECT " COLUMNS " FROM projects WHERE id > $1 ORDER BY id LIMIT $2", "ti",
-		 page->after, page_limit(page));
+	deed_say(d,
+		 "SELECT " COLUMNS " FROM projects WHERE ($1 = '' OR id = $1) AND id > $2"
+		 " ORDER BY id LIMIT $3",
+		 "tti", page->project_id, page->after, page_limit(page));
 	deed_take(d, sizeof(Project), take);
 	deed_do(d);
 }
