@@ -242,16 +242,22 @@ static void on_frozen(void *arg, const Sight *sight, const char *failure)
 	move_with_server(u, COMPUTE_ACTIVE, false, reason);
 }
 
+/* It ended while nobody watched: nobody is left in it, and whoever takes it to run looks again. */
+static void forget_server(Unit *u)
+{
+	u->observed = false;
+	if (u->compute.state == COMPUTE_SUSPENDING)
+		u->drained = true;
+}
+
 static void on_thawed(void *arg, const Sight *sight, const char *failure)
 {
 	Unit *u = arg;
 
 	u->busy = false;
 	u->runs = !failure && !sight->frozen;
-	if (!sight->there) {
-		u->drained = true; /* it ended while nobody watched */
-		u->observed = false;
-	}
+	if (!sight->there)
+		forget_server(u);
 	if (!failure || !sight->there) {
 		reconcile(u);
 		return;
