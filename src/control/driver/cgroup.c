@@ -263,13 +263,23 @@ static CgroupKind freezing_kind(const Cgroups *c)
 	return *c->place[CGROUP_UNIFIED] ? CGROUP_UNIFIED : CGROUP_FREEZER;
 }
 
+/* Whoever is in a group is in it everywhere. */
+static CgroupKind first_kind(const Cgroups *c)
+{
+	CgroupKind k = 0;
+
+	while (k < CGROUP_KINDS - 1 && !*c->place[k])
+		k++;
+	return k;
+}
+
 int cgroup_pids(const Cgroups *c, const char *group, pid_t *out, int most)
 {
 	static char text[PROC_TEXT];
 	char *at = text, *end;
 	int n = 0;
 
-	get_from(c, freezing_kind(c), group, "cgroup.procs", text, sizeof(text));
+	get_from(c, first_kind(c), group, "cgroup.procs", text, sizeof(text));
 	for (long pid; (pid = strtol(at, &end, 10)) > 0; at = end, n++) {
 		if (n < most)
 			out[n] = (pid_t)pid;
