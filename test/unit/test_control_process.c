@@ -395,6 +395,8 @@ TEST(a_server_that_dies_while_frozen_is_noticed)
 	observe();
 	assert_false(sight.there || sight.frozen);
 	assert_contains(freeze(), "no server");
+	assert_string_equal(thaw(), "");
+	assert_false(sight.there);
 	assert_string_equal(start(++generation), "");
 	assert_string_equal(asked_anew("select 'row'"), "row");
 }
