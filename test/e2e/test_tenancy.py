@@ -11,7 +11,8 @@ from test_control_plane import build, control  # noqa: F401 (fixtures)
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give users away")
 
-FIRST, LAST = 200000, 200099
+FIRST = 500000000 + 50 * os.getpid()    # nobody else's: a user's processes are killed
+LAST = FIRST + 49
 
 
 def privileges(pid):
