@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 import signal
 import threading
 import time
@@ -11,7 +12,7 @@ import pytest
 
 from harness import procs
 from harness.control import Control
-from harness.proxy import make_folder
+from harness.proxy import end_computes, make_folder
 
 numbers = itertools.count(1)
 
@@ -28,12 +29,15 @@ def pair(start_proxy, spare_pg):
     shared = make_folder()
     process = {"data_dir": f"{shared}/computes"}
     token = f"{shared}/admin.token"
-    make = lambda: Control(start_proxy, process=process, store=url, admin_token_file=token)    # noqa: E731
-    trees = [make(), make()]
+    trees = [Control(start_proxy, process=process, store=url, admin_token_file=token)
+             for _ in range(2)]
     for tree in trees:
         tree.shared = shared
-        tree.token_path = token
-    return trees
+    yield trees
+    for tree in trees:
+        tree.proxy.finish()
+    end_computes(f"{shared}/computes")
+    shutil.rmtree(shared)
 
 
 def test_the_one_that_helps_serves_the_same_api(pair):

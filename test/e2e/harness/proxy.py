@@ -307,7 +307,7 @@ class Proxy:
             if self.status != self.expected_status:
                 problems.append(f"exit status {self.status}, not {self.expected_status}")
             problems += self._left_over()
-        self._end_computes()
+        end_computes(os.path.join(self.folder, "computes"))
         log = self.log() if os.path.exists(self.log_path) else ""
         problems += [line for line in log.splitlines() if REPORTS.search(line)]
         if problems:
@@ -326,22 +326,23 @@ class Proxy:
                     os.kill(pid, signal.SIGKILL)
             return left
 
-    def _end_computes(self):
-        """Computes outlive the proxy by design, so the tests end them."""
-        for folder, _, files in os.walk(os.path.join(self.folder, "computes")):
-            if "postmaster.pid" in files:
-                try:
-                    with open(os.path.join(folder, "postmaster.pid"), encoding="ascii") as f:
-                        pid = int(f.readline())
-                    if folder in procs.title(pid):
-                        os.kill(pid, signal.SIGQUIT)
-                        procs.let_go_on(pid)
-                        procs.end_of(pid, 20, "a compute")
-                except (OSError, ValueError):
-                    continue
-
     def remove(self):
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def end_computes(data_dir):
+    """Computes outlive the proxy by design, so the tests end them."""
+    for folder, _, files in os.walk(data_dir):
+        if "postmaster.pid" in files:
+            try:
+                with open(os.path.join(folder, "postmaster.pid"), encoding="ascii") as f:
+                    pid = int(f.readline())
+                if folder in procs.title(pid):
+                    os.kill(pid, signal.SIGQUIT)
+                    procs.let_go_on(pid)
+                    procs.end_of(pid, 20, "a compute")
+            except (OSError, ValueError):
+                continue
 
 
 def check(*args, sections=None, text=None):
