@@ -57,8 +57,10 @@ def test_from_nothing_to_a_row_and_what_it_cost(ctl):
     why = ctl("why", "orders")
     assert re.match("orders is active: (it was used|sessions are at work)", why)
     assert "its server is ready" in why
-    assert "orders" in ctl("usage", project)
     ctl("suspend", "orders")
+    usage = ctl("usage", project, "--granularity", "monthly")
+    assert re.search(r"^orders .* 0\.\d+ ", usage, re.M), usage
+    assert ctl("usage", project, "--csv").startswith("project_id,compute_id,from,to,")
     assert re.search(r"^orders +postgres +suspended", ctl("compute", "list", project), re.M)
     assert "0 awake" in ctl("top", project)
     assert ctl("why", "orders").startswith("orders is suspended\n")
