@@ -69,7 +69,8 @@ static void add_memory(json_t *compute)
 	json_object_set_new(compute, "memory", json_string(text));
 }
 
-json_t *top_rows(json_t *computes, json_t *before, double seconds)
+/* Those that are awake, of what was answered so many seconds after `before` (NULL at first). */
+static json_t *rows_of(json_t *computes, json_t *before, double seconds)
 {
 	json_t *rows = json_array(), *c;
 	size_t i;
@@ -136,8 +137,8 @@ bool top_run(const Call *call, const Setup *setup, Fault *why)
 
 	while ((ok = request_answer(call, setup, &answer, why))) {
 		at_s = now_s();
-		rows = top_rows(json_object_get(answer, "computes"),
-				json_object_get(before, "computes"), at_s - before_s);
+		rows = rows_of(json_object_get(answer, "computes"),
+			       json_object_get(before, "computes"), at_s - before_s);
 		if (again)
 			fputs(CLEAR, stdout);
 		if (again || before)

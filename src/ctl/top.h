@@ -2,8 +2,6 @@
 #ifndef CTL_TOP_H
 #define CTL_TOP_H
 
-#include <jansson.h>
-
 #include "command.h"
 #include "setup.h"
 
@@ -12,8 +10,5 @@
  * False and *why if there was no answer or a refusal.
  */
 bool top_run(const Call *call, const Setup *setup, Fault *why);
-
-/* Pure, for tests: the rows to show of what was answered `seconds` after `before` (or NULL). */
-json_t *top_rows(json_t *computes, json_t *before, double seconds);
 
 #endif

@@ -105,7 +105,7 @@ static void print_json(const Known *k)
 
 bool why_run(const Call *call, const Setup *setup, Fault *why)
 {
-	Known k = {NULL};
+	Known k = {.compute = NULL};
 	bool ok = request_answer(call, setup, &k.compute, why) && ask_operations(&k, setup, why) &&
 		  ask_causes(&k, setup, why);
 
