@@ -55,9 +55,10 @@ struct Unit {
 	bool chill_asked; /* somebody waits for it to be frozen */
 	int64_t chill_asked_ms;
 	int64_t checkpointed_ms;
-	int64_t would_since_ms; /* since when it would sleep, were it not a dry run; or 0 */
-	int64_t wake_due_ms;    /* when it is to be awake next, or 0 */
-	bool was_cold;          /* it was out of its running hours at the last look */
+	int64_t would_since_ms;  /* since when it would sleep, were it not a dry run; or 0 */
+	int64_t wake_due_ms;     /* when it is to be awake next, or 0 */
+	ServerFacts server_said; /* when it was last asked */
+	bool was_cold;           /* it was out of its running hours at the last look */
 
 	Sizing sizing;
 	int64_t drain_since_ms;

@@ -7,7 +7,6 @@
 #include "ledger.h"
 #include "reconcile.h"
 #include "schedule.h"
-#include "suspend.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 #include "wait.h"
@@ -63,6 +62,20 @@ static SuspendFacts facts_of(const Unit *u, const ProjectSettings *p)
 		.wake_in_ms = clock.wake_in_ms,
 		.server.idle_ms = -1,
 	};
+}
+
+bool idle_is_kept(const Unit *u, char reason[SUSPEND_REASON_SIZE])
+{
+	ProjectSettings p = settings_of(u);
+	SuspendPolicy policy = policy_of(u, &p);
+	SuspendFacts facts = facts_of(u, &p);
+	SuspendDecision d;
+
+	facts.server = u->server_said;
+	facts.server.idle_ms = -1;
+	d = suspend_decide(&facts, &policy);
+	text_copy(reason, SUSPEND_REASON_SIZE, d.reason);
+	return d.verdict == SUSPEND_KEEP;
 }
 
 /* ---- carrying out ------------------------------------------------------ */
@@ -175,7 +188,7 @@ static void on_answer(void *arg, const ServerFacts *server, const char *error)
 		look_in(u, check_ms(u));
 		return;
 	}
-	facts.server = *server;
+	u->server_said = facts.server = *server;
 	if (u->chill_asked)
 		facts.server.idle_ms = -1;
 	else if (server->idle_ms >= 0)
@@ -306,6 +319,7 @@ void idle_chill(Unit *u)
 
 void idle_stop(Unit *u)
 {
+	u->server_said = (ServerFacts){0};
 	stop_asking(u);
 	timer_stop(&u->look);
 }

@@ -11,6 +11,7 @@
 #define CONTROL_IDLE_H
 
 #include "fleet.h"
+#include "suspend.h"
 
 void idle_init(Unit *u);
 
@@ -20,6 +21,9 @@ void idle_look_at_all(Controller *c);
 
 /* Freezes it as soon as that is safe; if it is not now, u->reason says why. */
 void idle_chill(Unit *u);
+
+/* What speaks against suspending it now; false if nothing does. */
+bool idle_is_kept(const Unit *u, char reason[SUSPEND_REASON_SIZE]);
 
 /* Stops looking, and asking its server. */
 void idle_stop(Unit *u);

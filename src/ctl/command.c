@@ -12,6 +12,12 @@
 #define PATCH  "PATCH"
 #define DELETE "DELETE"
 #define EVENTS "EVENTS"
+#define TOP    "TOP"
+#define WHY    "WHY"
+
+#define TOP_COLUMNS                                                                 \
+	"ID=id STATE=state SIZE=size CPU=cpu MEMORY=memory SESSIONS=load.sessions " \
+	"AT_WORK=load.at_work WHY=load.kept_awake_by"
 
 #define OPTION(...)
 #define COMMAND(...) {__VA_ARGS__},
@@ -37,22 +43,37 @@ typedef struct Words {
 	int n;
 } Words;
 
-/* Whether the list, separated by spaces, has the word. */
-static bool list_has(const char *list, const char *word)
+/* The word in the list, separated by spaces, or NULL; a "!" may stand behind it there. */
+static const char *list_find(const char *list, const char *word)
 {
 	size_t n = strlen(word);
 
 	for (; *list; list += strspn(list, " ")) {
-		size_t k = strcspn(list, " ");
+		size_t k = strcspn(list, " !");
 
 		if (k == n && strncmp(list, word, n) == 0)
-			return true;
-		list += k;
+			return list;
+		list += strcspn(list, " ");
 	}
-	return false;
+	return NULL;
 }
 
-/* How many of the words the command's own take; 0 if it is another command. */
+static bool list_has(const char *list, const char *word)
+{
+	return list_find(list, word) != NULL;
+}
+
+static bool list_needs(const char *list, const char *word)
+{
+	const char *at = list_find(list, word);
+
+	return at && at[strlen(word)] == '!';
+}
+
+/*
+ * How many of the words the command's own take; 0 if it is another command.  What is done
+ * to computes may be said with that word before it: "compute suspend" is "suspend".
+ */
 static int words_matched(const Command *c, const Words *words)
 {
 	char both[64];
@@ -61,6 +82,9 @@ static int words_matched(const Command *c, const Words *words)
 		return 1;
 	if (words->n < 2)
 		return 0;
+	if (strcmp(words->at[0], "compute") == 0 && c->argument && strcmp(c->argument, "ID") == 0 &&
+	    strcmp(c->words, words->at[1]) == 0)
+		return 2;
 	snprintf(both, sizeof(both), "%s %s", words->at[0], words->at[1]);
 	return strcmp(c->words, both) == 0 ? 2 : 0;
 }
@@ -73,6 +97,11 @@ static bool is_number(const char *text)
 	return *text && !*end && isfinite(number);
 }
 
+static bool takes_number(const Option *o)
+{
+	return o->place == CONFIG_NUMBER || o->place == BODY_NUMBER;
+}
+
 static bool check_options(const Call *call, Fault *why)
 {
 	for (int i = 0; i < N_OPTIONS; i++) {
@@ -82,7 +111,10 @@ static bool check_options(const Call *call, Fault *why)
 		if (value && !list_has(call->command->options, o->name))
 			return fault_set(why, FAULT_BAD_REQUEST, "%s takes no --%s",
 					 call->command->words, o->name);
-		if (value && o->place == CONFIG_NUMBER && !is_number(value))
+		if (!value && list_needs(call->command->options, o->name))
+			return fault_set(why, FAULT_BAD_REQUEST, "%s needs --%s %s",
+					 call->command->words, o->name, o->value_name);
+		if (value && takes_number(o) && !is_number(value))
 			return fault_set(why, FAULT_BAD_REQUEST, "--%s takes a number, not \"%s\"",
 					 o->name, value);
 	}
@@ -177,6 +209,19 @@ static int find_option(const char *text, size_t n)
 	return -1;
 }
 
+/* Said once for each setting. */
+static bool take_setting(Call *call, const char *value, Fault *why)
+{
+	if (!strchr(value, '=') || *value == '=')
+		return fault_set(why, FAULT_BAD_REQUEST, "--set takes NAME=VALUE, not \"%s\"",
+				 value);
+	if (call->n_settings == SETTINGS_MOST)
+		return fault_set(why, FAULT_BAD_REQUEST, "--set may be said %d times at most",
+				 SETTINGS_MOST);
+	call->settings[call->n_settings++] = value;
+	return true;
+}
+
 /* Reads one option, and the value that stands behind it; *at moves on. */
 static bool take_option(Call *call, int argc, char **argv, int *at, Fault *why)
 {
@@ -198,7 +243,7 @@ static bool take_option(Call *call, int argc, char **argv, int *at, Fault *why)
 	if (!value)
 		return fault_set(why, FAULT_BAD_REQUEST, "%s needs a value", text);
 	*where = value;
-	return true;
+	return i == -1 || ctl_options[i].place != CONFIG_ANY || take_setting(call, value, why);
 }
 
 bool call_parse(Call *call, int argc, char **argv, Fault *why)
@@ -246,7 +291,15 @@ void call_help(FILE *out)
 	      "\n"
 	      "Asks the control plane of reveille over its REST API.\n"
 	      "\n"
-	      "commands:\n",
+	      "To begin with:\n"
+	      "  reveillectl project create shop          says the project's id\n"
+	      "  reveillectl compute create PROJECT --name orders\n"
+	      "                                           says how to connect; it sleeps until you "
+	      "do\n"
+	      "  reveillectl top                          who is awake, and why\n"
+	      "  reveillectl usage PROJECT                what it cost\n"
+	      "\n"
+	      "commands; what is done to a compute may be said as \"compute suspend\", too:\n",
 	      out);
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		print_command(out, &commands[i]);
@@ -260,6 +313,9 @@ void call_help(FILE *out)
 	      "      --json               print what the API answered\n"
 	      "  -h, --help               print this\n"
 	      "  -V, --version            print the version\n"
+	      "\n"
+	      "exit status: 0 done, 1 refused, 2 not understood, 3 the control plane was not "
+	      "reached\n"
 	      "\n"
 	      "environment: REVEILLE_CONTROL_URL, REVEILLE_CA_FILE, REVEILLE_TOKEN,\n"
 	      "REVEILLE_TOKEN_FILE\n",

@@ -10,7 +10,9 @@
 
 #include "base/fault.h"
 
-typedef enum Place { BODY, CONFIG_NUMBER, QUERY } Place;
+#define SETTINGS_MOST 64
+
+typedef enum Place { BODY, BODY_NUMBER, CONFIG_NUMBER, CONFIG_ANY, QUERY } Place;
 
 typedef struct Option {
 	const char *name, *value_name; /* value_name NULL: a switch */
@@ -40,7 +42,9 @@ extern const Option ctl_options[N_OPTIONS];
 typedef struct Call {
 	const Command *command;
 	const char *argument;
-	const char *values[N_OPTIONS]; /* as ctl_options; "" for a switch; NULL: not given */
+	const char *values[N_OPTIONS];       /* as ctl_options; "" for a switch; NULL: not given */
+	const char *settings[SETTINGS_MOST]; /* of CONFIG_ANY, each as NAME=VALUE */
+	int n_settings;
 	const char *url, *ca_file, *token_file, *config_file;
 	bool json, help, version;
 } Call;

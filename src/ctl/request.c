@@ -1,6 +1,5 @@
 #include "request.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +7,9 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "show.h"
+#include "top.h"
 #include "watch.h"
+#include "why.h"
 
 /* A place of the query: the first is introduced by "?", all others by "&". */
 static void add_query(Buf *url, const char *key, const char *value)
@@ -55,28 +56,60 @@ static char *url_of(const Call *call, const Setup *setup, const char *page)
 	return text;
 }
 
+/* JSON, or else a text as it stands; nothing at all takes the setting away. */
+static json_t *value_of_setting(const char *text)
+{
+	json_t *value = *text ? json_loads(text, JSON_DECODE_ANY, NULL) : json_null();
+
+	return value ? value : json_string(text);
+}
+
 static bool is_whole(double number)
 {
 	return number > -1e15 && number < 1e15 && number == (double)(json_int_t)number;
 }
 
+static json_t *number_of(const char *text)
+{
+	double number = strtod(text, NULL);
+
+	return is_whole(number) ? json_integer((json_int_t)number) : json_real(number);
+}
+
+/* Made when it is first needed; the body keeps it. */
+static json_t *config_of(json_t *body)
+{
+	if (!json_object_get(body, "config"))
+		json_object_set_new(body, "config", json_object());
+	return json_object_get(body, "config");
+}
+
 static void add_to_body(json_t *body, const Option *option, const char *value)
 {
-	json_t *config = json_object_get(body, "config");
-	double number;
-
-	if (option->place == BODY) {
+	switch (option->place) {
+	case BODY:
 		json_object_set_new(body, option->key, json_string(value));
 		return;
+	case BODY_NUMBER:
+		json_object_set_new(body, option->key, number_of(value));
+		return;
+	case CONFIG_NUMBER:
+		json_object_set_new(config_of(body), option->key, number_of(value));
+		return;
+	case CONFIG_ANY: /* said more than once: see add_settings() */
+	case QUERY:
+		return;
 	}
-	if (!config) {
-		config = json_object();
-		json_object_set_new(body, "config", config);
+}
+
+static void add_settings(json_t *body, const Call *call)
+{
+	for (int i = 0; i < call->n_settings; i++) {
+		const char *text = call->settings[i], *eq = strchr(text, '=');
+
+		json_object_setn_new(config_of(body), text, (size_t)(eq - text),
+				     value_of_setting(eq + 1));
 	}
-	number = strtod(value, NULL);
-	json_object_set_new(config, option->key,
-			    is_whole(number) ? json_integer((json_int_t)number)
-					     : json_real(number));
 }
 
 /* What is sent along, or NULL where the method sends nothing; free() it. */
@@ -90,9 +123,10 @@ static char *body_of(const Call *call)
 	if (call->argument && !strstr(call->command->path, "{}"))
 		json_object_set_new(body, "name", json_string(call->argument));
 	for (int i = 0; i < N_OPTIONS; i++) {
-		if (ctl_options[i].place != QUERY && call->values[i])
+		if (call->values[i])
 			add_to_body(body, &ctl_options[i], call->values[i]);
 	}
+	add_settings(body, call);
 	if (sends)
 		text = json_dumps(body, JSON_COMPACT);
 	json_decref(body);
@@ -112,25 +146,47 @@ bool request_refuse(const HttpAnswer *answer, Fault *why)
 		fault_set(why, FAULT_CONTROL_PLANE,
 			  "the control plane answered with status %d and no reason",
 			  answer->status);
+	if (json_is_string(json_object_get(problem, "hint")))
+		fault_hint(why, "%s", json_string_value(json_object_get(problem, "hint")));
 	json_decref(problem);
 	return false;
 }
 
-static bool read_answer(const HttpAnswer *answer, json_t **json, Fault *why)
+/* Whoever asks for CSV gets a text, which is shown as it is. */
+static bool is_text(const Call *call)
+{
+	for (int i = 0; call && i < N_OPTIONS; i++) {
+		if (call->values[i] && strcmp(ctl_options[i].name, "csv") == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool read_answer(const Call *call, const HttpAnswer *answer, json_t **json, Fault *why)
 {
 	*json = json_loadb(answer->body, answer->n, 0, NULL);
 	if (answer->status >= 300)
 		return request_refuse(answer, why);
+	if (is_text(call))
+		*json = json_stringn(answer->body, answer->n);
 	return *json || answer->n == 0 ||
 	       fault_set(why, FAULT_CONTROL_PLANE,
 			 "the control plane answered with something that is not JSON");
+}
+
+/* What is made of several answers is made of what is read. */
+static const char *method_of(const Command *c)
+{
+	bool reads = strcmp(c->method, "TOP") == 0 || strcmp(c->method, "WHY") == 0;
+
+	return reads ? "GET" : c->method;
 }
 
 /* One request; *json is what was answered, or NULL for an empty answer. */
 static bool ask(const Call *call, const Setup *setup, const char *page, json_t **json, Fault *why)
 {
 	char *url = url_of(call, setup, page), *body = body_of(call), progress[100];
-	HttpRequest request = {.method = call->command->method,
+	HttpRequest request = {.method = method_of(call->command),
 			       .url = url,
 			       .ca_file = setup->ca_file,
 			       .token = setup->token,
@@ -142,7 +198,7 @@ static bool ask(const Call *call, const Setup *setup, const char *page, json_t *
 	snprintf(progress, sizeof(progress), "%s %.60s", call->command->words,
 		 call->argument ? call->argument : "");
 	*json = NULL;
-	ok = http_ask(&request, &answer, why) && read_answer(&answer, json, why);
+	ok = http_ask(&request, &answer, why) && read_answer(call, &answer, json, why);
 	free(answer.body);
 	free(body);
 	free(url);
@@ -161,7 +217,7 @@ static bool watch(const Call *call, const Setup *setup, Fault *why)
 }
 
 /* All pages of a list, put together into the first answer. */
-static bool ask_all_pages(const Call *call, const Setup *setup, json_t **all, Fault *why)
+bool request_answer(const Call *call, const Setup *setup, json_t **all, Fault *why)
 {
 	const char *list = call->command->list, *cursor;
 	json_t *page;
@@ -183,11 +239,28 @@ static bool ask_all_pages(const Call *call, const Setup *setup, json_t **all, Fa
 	return true;
 }
 
+bool request_get(const Setup *setup, const char *path, json_t **answer, Fault *why)
+{
+	char url[CONF_VALUE_MAX + 512];
+	HttpRequest request = {
+		.method = "GET", .url = url, .ca_file = setup->ca_file, .token = setup->token};
+	HttpAnswer got;
+	bool ok;
+
+	snprintf(url, sizeof(url), "%s%s", setup->url, path);
+	*answer = NULL;
+	ok = http_ask(&request, &got, why) && read_answer(NULL, &got, answer, why);
+	free(got.body);
+	return ok;
+}
+
 static void show(const Call *call, json_t *answer)
 {
 	const Command *c = call->command;
 
-	if (call->json && answer) {
+	if (json_is_string(answer)) {
+		fputs(json_string_value(answer), stdout);
+	} else if (call->json && answer) {
 		json_dumpf(answer, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else if (c->list) {
@@ -206,7 +279,11 @@ bool request_run(const Call *call, const Setup *setup, Fault *why)
 
 	if (strcmp(call->command->method, "EVENTS") == 0)
 		return watch(call, setup, why);
-	ok = ask_all_pages(call, setup, &answer, why);
+	if (strcmp(call->command->method, "TOP") == 0)
+		return top_run(call, setup, why);
+	if (strcmp(call->command->method, "WHY") == 0)
+		return why_run(call, setup, why);
+	ok = request_answer(call, setup, &answer, why);
 	if (ok)
 		show(call, answer);
 	json_decref(answer);

@@ -2,8 +2,8 @@
  * reveillectl: what an admin asks of the control plane, over its REST API.
  *
  * It knows nothing that the API does not say, and works as well against a
- * control plane on another machine.  Exit status: 0 done, 1 refused or not
- * reached, 2 not understood.
+ * control plane on another machine.  Exit status: 0 done, 1 refused, 2 not
+ * understood, 3 not reached.
  */
 #include <curl/curl.h>
 #include <stdio.h>
@@ -37,6 +37,6 @@ int main(int argc, char **argv)
 	}
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	if (!setup_find(&setup, &call, &why) || !request_run(&call, &setup, &why))
-		return complain(&why, 1);
+		return complain(&why, why.code == FAULT_CONTROL_PLANE ? 3 : 1);
 	return fflush(stdout) == 0 ? 0 : 1;
 }

@@ -91,10 +91,36 @@ TEST(what_nobody_can_mean_is_refused_with_a_sentence)
 	refused("suspend a --immediate=1", "--immediate takes no value");
 	refused("suspend a --quick", "no option is called --quick");
 	refused("usage p --from", "--from needs a value");
+	refused("resize a", "resize needs --size UNITS");
+	refused("resize a --size big", "--size takes a number, not \"big\"");
+	refused("project set p --set idle_timeout", "--set takes NAME=VALUE, not \"idle_timeout\"");
 	refused("project create p --idle-timeout soon",
 		"--idle-timeout takes a number, not \"soon\"");
 	refused("project create p --idle-timeout nan",
 		"--idle-timeout takes a number, not \"nan\"");
+}
+
+TEST(what_is_done_to_a_compute_may_be_said_with_that_word)
+{
+	Call call;
+	Fault why;
+
+	assert_true(parse(&call, "compute suspend a --immediate", &why));
+	assert_string_equal(call.command->words, "suspend");
+	assert_string_equal(call.argument, "a");
+	refused("compute usage p", "no command is called \"compute usage\"");
+	refused("project suspend p", "no command is called \"project suspend\"");
+}
+
+TEST(settings_are_said_one_by_one)
+{
+	Call call;
+	Fault why;
+
+	assert_true(parse(&call, "project set p --set a=1 --set=b=[2] --set c=", &why));
+	assert_int_equal(call.n_settings, 3);
+	assert_string_equal(call.settings[1], "b=[2]");
+	assert_string_equal(call.settings[2], "c=");
 }
 
 TEST(help_is_given_whatever_else_is_wrong)
@@ -245,6 +271,8 @@ int main(void)
 		cmocka_unit_test(a_list_may_be_of_one_project_or_of_all),
 		cmocka_unit_test(behind_two_hyphens_everything_is_a_word),
 		cmocka_unit_test(what_nobody_can_mean_is_refused_with_a_sentence),
+		cmocka_unit_test(what_is_done_to_a_compute_may_be_said_with_that_word),
+		cmocka_unit_test(settings_are_said_one_by_one),
 		cmocka_unit_test(help_is_given_whatever_else_is_wrong),
 		cmocka_unit_test(the_command_line_holds_before_the_environment),
 		cmocka_unit_test(without_a_word_it_is_the_control_plane_of_this_machine),

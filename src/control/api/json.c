@@ -6,7 +6,9 @@
 #include <time.h>
 
 #include "../autoscale.h"
+#include "../idle.h"
 #include "api.h"
+#include "sys/clock.h"
 
 #define SECOND INT64_C(1000000)
 
@@ -92,6 +94,23 @@ static json_t *json_of_limits(const Unit *u)
 			 "note", text_or_null(note ? note : ""));
 }
 
+/* What a server that is up does now; null for one that is not. */
+static json_t *json_of_load(const Unit *u)
+{
+	char reason[SUSPEND_REASON_SIZE];
+	ServerStat stat = {0};
+	ActivitySum sum;
+
+	if (!u || !unit_is_up(u))
+		return json_null();
+	u->controller->driver->ops->stat(u->instance, &stat);
+	sum = activity_sum(&u->activity, clock_ms());
+	return json_pack("{s:i, s:i, s:f, s:I, s:o}", "sessions", sum.sessions, "at_work",
+			 sum.at_work, "cpu_seconds", (double)stat.cpu_us / SECOND, "memory_bytes",
+			 (json_int_t)stat.memory, "kept_awake_by",
+			 text_or_null(idle_is_kept(u, reason) ? reason : ""));
+}
+
 json_t *json_of_compute(const Compute *c, const Fleet *fleet)
 {
 	const Unit *u = fleet_compute(fleet, c->id);
@@ -104,6 +123,7 @@ json_t *json_of_compute(const Compute *c, const Fleet *fleet)
 				 json_of_time(u ? unit_last_activity(u) : c->last_activity),
 				 "config", json_of_config(c->config), "limits", json_of_limits(u));
 
+	json_object_set_new(json, "load", json_of_load(u));
 	set_failure(json, c->failure);
 	return json;
 }
