@@ -307,6 +307,18 @@ static void on_destroyed(void *arg, const Sight *sight, const char *failure)
 	move_to(u, COMPUTE_GONE, "its server and its data are gone");
 }
 
+/*
+ * When it ended nobody knows: we may have stood still ourselves, and hear of it late.  So what
+ * is metered ends with what was last seen.
+ */
+static void move_to_where_it_ended(Unit *u, const char *last_words)
+{
+	Move m = move_of(u, COMPUTE_SUSPENDED, last_words);
+
+	m.unseen = true;
+	move(u, &m);
+}
+
 /* Between two answers: a move that is under way will find out by itself. */
 static void on_ended(void *arg, const char *last_words)
 {
@@ -319,7 +331,7 @@ static void on_ended(void *arg, const char *last_words)
 	}
 	log_warning("a server ended by itself: compute=%s words=\"%s\"", u->compute.id, last_words);
 	if (!u->busy && unit_is_up(u))
-		move_to(u, COMPUTE_SUSPENDED, last_words);
+		move_to_where_it_ended(u, last_words);
 	u->observed = u->runs = false;
 }
 

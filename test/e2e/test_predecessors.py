@@ -5,6 +5,10 @@ never got further. a1 is a control plane whose wakes and suspends trod on each o
 is what a client of the proxy would have noticed.
 """
 
+import contextlib
+import os
+import re
+import struct
 import subprocess
 import threading
 import time
@@ -232,3 +236,95 @@ def test_a1_15_what_a_client_says_cannot_change_the_url(known, plane, database):
     with pytest.raises(ServerError):
         known().login(database=database)
     assert plane.all_calls() == {}
+
+
+def test_a1_01_who_claims_much_or_says_nothing_gets_neither_memory_nor_time(known):
+    proxy = known(client_login_timeout="500ms")
+    with proxy.wire() as w:
+        w.send(struct.pack("!ii", 16 << 20, 3 << 16))
+        assert w.verdict() in ("08P01", "closed")
+    with proxy.wire() as w:
+        started = time.monotonic()
+        w.until_closed()
+        assert time.monotonic() - started < 5 * procs.PATIENCE
+
+
+def test_a1_02_the_store_on_postgresql_starts_and_keeps_one_open_interval(start_proxy, spare_pg):
+    url = f"postgresql://postgres@/other?host={spare_pg.folder}&port={spare_pg.port}"
+    home = House(start_proxy, store=url)
+    compute = home.create()
+    assert ask(compute) == "42"
+    with psycopg.connect(host=spare_pg.folder, port=spare_pg.port, user="postgres",
+                         dbname="other", autocommit=True) as store:
+        assert store.execute("select count(*) from compute_usage where ended_at is null"
+                             ).fetchone() == (1,)
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            store.execute("insert into compute_usage (project_id, compute_id, incarnation, size, "
+                          "boot_id, started_boot, started_at, last_seen) select project_id, "
+                          "compute_id, incarnation, size, boot_id, started_boot, started_at, "
+                          "last_seen from compute_usage")
+    home.suspend()
+    assert home.state() == "suspended"
+
+
+def test_a1_10_sizes_are_decided_by_what_a_server_does_and_not_by_constants(house):
+    """Half a CPU of load for all, and fewer than ten connections mean "smaller": no more.
+
+    On machines where CPU cannot be limited the decision is made as well, and said.
+    """
+    home = house(scale_check_interval="1", idle_timeout="0")
+    compute = home.create(autoscale=True, min_size=0.25, max_size=1, autoscale_up_window=5)
+
+    def decisions():
+        code, found = home.proxy.api("GET", "/api/v1/compute/db/operations")
+        assert code == 200
+        return [o["reason"] for o in found["operations"] if "cpu" in o["reason"].lower()]
+
+    with connect(compute) as conn:
+        assert not decisions()
+        worker = threading.Thread(target=keep_busy, args=(conn,), daemon=True)
+        worker.start()
+        try:
+            procs.wait_until(decisions, 40, "a decision")
+        finally:
+            conn.cancel()
+            worker.join()
+    assert re.search(r"cpu \d+ %", decisions()[-1]), decisions()
+
+
+def keep_busy(conn):
+    with contextlib.suppress(psycopg.errors.QueryCanceled):
+        conn.execute("select count(*) from generate_series(1, 1000000000)")
+
+
+def test_a1_13_a_tenant_reaches_neither_files_nor_programs_nor_a_network(house):
+    home = house()
+    one, other = home.create("one"), home.create("other")
+    ask(other)
+    with connect(one) as conn:
+        server = postmaster(one, conn)
+        for attempt in ("select pg_read_file('/etc/passwd')", "copy (select 1) to '/tmp/a1-13'",
+                        "copy (select 1) to program 'true'", "create extension file_fdw",
+                        "create extension dblink", "select lo_import('/etc/passwd')",
+                        "alter role app superuser", "set role postgres"):
+            with pytest.raises(psycopg.Error):
+                conn.execute(attempt)
+    with open(f"/proc/{server}/net/tcp", encoding="ascii") as f:
+        listening = {line.split()[9] for line in f if line.split()[3] == "0A"}
+    held = {os.readlink(f"/proc/{server}/fd/{fd}") for fd in os.listdir(f"/proc/{server}/fd")}
+    assert not {f"socket:[{inode}]" for inode in listening} & held
+
+
+def test_a1_16_all_that_was_built_is_wired_in(house):
+    home = house(idle_timeout="1")
+    compute = home.create()
+    assert ask(compute) == "42"
+    home.wait_for_state("suspended")
+    code, usage = home.proxy.api("GET", f"/api/v1/projects/{compute['project_id']}/usage")
+    assert code == 200 and usage["active_seconds"] > 0
+    assert home.proxy.metric("reveille_wakes_total") >= 1
+    code, document = home.proxy.api("GET", "/api/v1/openapi.json")
+    assert code == 200
+    for path in ("/api/v1/wake_compute", "/api/v1/projects/{id}/usage", "/api/v1/events",
+                 "/get_endpoint_access_control"):
+        assert path in document["paths"]

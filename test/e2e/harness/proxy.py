@@ -95,7 +95,7 @@ class Proxy:
         self.port, self.http_port = procs.free_port(), procs.free_port()
         self.ini = os.path.join(self.folder, "reveille.ini")
         self.log_path = os.path.join(self.folder, "log")
-        self.process = self.status = None
+        self.process = self.status = self.env = None
         self.expected_status = 0
         self._seen = set()
         wake = dict(wake or {})
@@ -138,7 +138,7 @@ class Proxy:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([program(), *args, self.ini], stdout=log, stderr=log,
                                             stdin=subprocess.DEVNULL, cwd="/",
-                                            start_new_session=True)
+                                            env=self.env, start_new_session=True)
         self.pid = self.process.pid
         return self
 
