@@ -115,6 +115,13 @@ class Control:
                   **kwargs}
         return psycopg.connect(host=self.sockets(name), **kwargs)
 
+    def through_the_proxy(self, compute, **kwargs):
+        """The same, as its clients come: through the proxy, which wakes it."""
+        password = compute["connection_uri"].split(":")[2].split("@")[0]
+        return psycopg.connect(
+            self.proxy.dsn("app", f"{compute['id']}/app", password=password),
+            **{"autocommit": True, **kwargs})
+
     def sockets(self, name="db"):
         """The folder of the last life's sockets."""
         lives = f"{self.folder}/computes/run/{name}"
