@@ -149,6 +149,14 @@ Unit *call_unit(Call *call)
 	return NULL;
 }
 
+void call_no_such(Call *call, const char *kind)
+{
+	Fault why;
+
+	fault_set(&why, FAULT_NOT_FOUND, "there is no %s \"%s\"", kind, call->name);
+	call_refuse(call, &why, NULL);
+}
+
 void call_no_endpoint(Call *call)
 {
 	call_problem(call, 404, "no such compute", "no compute or project has this id",

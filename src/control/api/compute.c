@@ -25,9 +25,10 @@
 static void answer_created(Call *call, const Unit *u)
 {
 	json_t *json = json_of_compute(&u->compute, &call->c->fleet);
+	const UriParts parts = {u->compute.id, CLIENT_ROLE, call->secret, CLIENT_ROLE};
 	char uri[URI_SIZE];
 
-	if (uri_of_compute(uri, call->c->conf, u->compute.id, call->secret))
+	if (uri_of_compute(uri, call->c->conf, &parts))
 		json_object_set_new(json, "connection_uri", json_string(uri));
 	else
 		json_object_set_new(json, "connection_uri", json_null());
@@ -67,6 +68,7 @@ static void on_recorded(void *arg, const StoreRows *rows, const Fault *why)
 		return;
 	}
 	u = fleet_add(call->c, &rows->computes[0]);
+	roster_begin(&u->roster, &u->compute);
 	events_tell(call->c, u, "asked for");
 	wait_begin(u, WAIT_RESTING, CREATE_MS, call->request, on_made, call_free, call);
 }
