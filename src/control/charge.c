@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/past.h"
 #include "base/text.h"
 #include "conf/where.h"
 #include "controller.h"
@@ -47,6 +48,7 @@ static void on_tokens(Controller *c, const Fault *why)
 		die("could not read the tokens: error=\"%s\"", why->detail);
 	c->standing = STANDING_IN_CHARGE;
 	serve(c);
+	past_sweep(c);
 	log_info("the control plane is ready: computes=%u store=\"%s\"", HASH_COUNT(c->fleet.units),
 		 store_path(c->conf->control.store.s) ? c->conf->control.store.s : "PostgreSQL");
 }

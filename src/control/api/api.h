@@ -15,12 +15,15 @@
 #include "sys/serve.h"
 
 typedef struct Route Route;
+typedef struct Past Past;
 
 typedef struct Call {
 	Controller *c;
 	Request *request;
 	const Route *route;
 	Caller who;
+	Past *past;   /* of its Idempotency-Key (past.h), or NULL */
+	bool again;   /* what it would make is there, by the same key */
 	json_t *body; /* an object, empty if nothing was sent; only members that are known */
 	char id[ID_SIZE], name[ID_SIZE]; /* those in the path, "" if there are none */
 	char secret[TOKEN_SIZE];         /* the password or token that is shown once */

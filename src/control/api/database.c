@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "body.h"
 #include "identifier.h"
+#include "past.h"
 #include "sys/clock.h"
 
 static json_t *json_of_database(const OwnedDatabase *d)
@@ -90,6 +91,11 @@ void api_database_create(Call *call)
 
 	if (!u)
 		return;
+	if (call->again) {
+		text_copy(call->name, sizeof(call->name), past_resource(call));
+		on_told_of_new(call);
+		return;
+	}
 	if (!read_database(call, u, &d, &why)) {
 		call_refuse(call, &why, NULL);
 		return;

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "body.h"
 #include "identifier.h"
+#include "past.h"
 #include "sys/clock.h"
 #include "sys/mysql_secret.h"
 #include "sys/random.h"
@@ -143,6 +144,11 @@ void api_role_create(Call *call)
 
 	if (!u)
 		return;
+	if (call->again) {
+		text_copy(call->name, sizeof(call->name), past_resource(call));
+		on_told_of_new(call);
+		return;
+	}
 	if (!read_role(call, u, &why)) {
 		call_refuse(call, &why, NULL);
 		return;
