@@ -16,6 +16,7 @@
  *	throttles  who failed to log in, and has to wait (model/throttle.h)
  *	traffic[]  bytes of each compute, a cell for each worker (model/traffic.h)
  *	repeats    what the log was told a moment ago (model/repeat.h)
+ *	doubts     whose credentials are to be asked for anew (model/doubt.h)
  */
 #ifndef MODEL_SHARED_H
 #define MODEL_SHARED_H
@@ -27,6 +28,7 @@
 
 #include "base/ticket_key.h"
 #include "model/bucket.h"
+#include "model/doubt.h"
 #include "model/memo.h"
 #include "model/route.h"
 #include "model/slot.h"
@@ -86,6 +88,7 @@ typedef struct Shared {
 	SlotHead heads[SLOTS_MAX];
 	Route routes[ROUTES_MAX];
 	Memo buckets[BUCKET_KINDS], throttles, repeats;
+	Doubts doubts;
 	Tally tallies[TALLIES_MAX];
 	TrafficCell traffic[WORKERS_MAX][ROUTES_MAX];
 	SlotRow slots[];

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/past.h"
 #include "base/text.h"
 #include "conf/where.h"
 #include "controller.h"
@@ -47,6 +48,7 @@ static void on_tokens(Controller *c, const Fault *why)
 		die("could not read the tokens: error=\"%s\"", why->detail);
 	c->standing = STANDING_IN_CHARGE;
 	serve(c);
+	past_sweep(c);
 	log_info("the control plane is ready: computes=%u store=\"%s\"", HASH_COUNT(c->fleet.units),
 		 store_path(c->conf->control.store.s) ? c->conf->control.store.s : "PostgreSQL");
 }
@@ -71,6 +73,36 @@ static void on_intervals(void *arg, const StoreRows *rows, const Fault *why)
 	keyring_load(c, on_tokens);
 }
 
+static void on_databases(void *arg, const StoreRows *rows, const Fault *why)
+{
+	Controller *c = arg;
+
+	if (why)
+		die("could not read the databases: error=\"%s\"", why->detail);
+	for (int i = 0; i < rows->n; i++) {
+		Unit *u = fleet_compute(&c->fleet, rows->databases[i].compute_id);
+
+		if (u)
+			roster_put_database(&u->roster, &rows->databases[i]);
+	}
+	store_interval_open(c->store, (StoreCall){on_intervals, c});
+}
+
+static void on_roles(void *arg, const StoreRows *rows, const Fault *why)
+{
+	Controller *c = arg;
+
+	if (why)
+		die("could not read the roles: error=\"%s\"", why->detail);
+	for (int i = 0; i < rows->n; i++) {
+		Unit *u = fleet_compute(&c->fleet, rows->roles[i].compute_id);
+
+		if (u)
+			roster_put_role(&u->roster, &rows->roles[i]);
+	}
+	store_database_list(c->store, "", (StoreCall){on_databases, c});
+}
+
 static void on_computes(void *arg, const StoreRows *rows, const Fault *why)
 {
 	Controller *c = arg;
@@ -79,7 +111,7 @@ static void on_computes(void *arg, const StoreRows *rows, const Fault *why)
 		die("could not read the computes: error=\"%s\"", why->detail);
 	for (int i = 0; i < rows->n; i++)
 		fleet_add(c, &rows->computes[i]);
-	store_interval_open(c->store, (StoreCall){on_intervals, c});
+	store_role_list(c->store, "", (StoreCall){on_roles, c});
 }
 
 static void on_projects(void *arg, const StoreRows *rows, const Fault *why)
@@ -122,6 +154,14 @@ static void own_url(const Controller *c, char out[URL_SIZE])
 		snprintf(out, URL_SIZE, "%s://%.*s", c->tls ? "https" : "http", (int)n, list);
 }
 
+/* Who helps shows the tokens of his own tree to the one in charge, who finds them in the store. */
+static void on_own_tokens(Controller *c, const Fault *why)
+{
+	(void)c;
+	if (why)
+		log_warning("could not read the tokens: error=\"%s\"", why->detail);
+}
+
 static void on_lead(void *arg, LeadNews news)
 {
 	Controller *c = arg;
@@ -135,6 +175,7 @@ static void on_lead(void *arg, LeadNews news)
 		return;
 	case LEAD_OTHERS:
 		c->standing = STANDING_HELPS;
+		keyring_load(c, on_own_tokens);
 		log_info("another control plane is in charge, and this one helps");
 		serve(c);
 		return;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/past.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "charge.h"
@@ -124,6 +125,7 @@ void control_main(const ControlSetup *setup)
 	events_init(&c->events, c);
 	timer_init(&c->heartbeat, c->loop, heartbeat, c);
 	allowance_init(c);
+	timer_init(&c->sweep, c->loop, past_sweep, c);
 	watch_signals(c);
 	if (!open_all(c, &why))
 		die("the control plane cannot start: error=\"%s\"", why.detail);

@@ -31,7 +31,9 @@ struct Controller {
 	HttpServer *http;          /* NULL until all that the store holds is known */
 	Tokens tokens;
 	char admin_token[TOKEN_SIZE];
-	Limits limits; /* of requests */
+	Limits limits;          /* of requests */
+	struct Past *under_way; /* requests with an Idempotency-Key */
+	Timer sweep;            /* of those that were answered */
 	Fleet fleet;
 	Events events;
 	Gate starts;

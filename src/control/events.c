@@ -68,21 +68,39 @@ static void add_snapshot(Events *e, Buf *out, const EventsFilter *filter)
 	add_event(e, out, "snapshot", json_pack("{s:i}", "computes", n));
 }
 
-void events_tell(Controller *c, const Unit *u, const char *reason)
+/* To whom it concerns; the bytes are freed. */
+static void tell(Events *e, const Unit *u, Buf *out)
 {
-	Events *e = &c->events;
 	EventsListener *l;
-	Buf out = {0};
 
-	if (LIST_EMPTY(&e->listeners))
-		return;
-	add_compute(e, &out, &u->compute, reason);
 	LIST_FOREACH(l, &e->listeners, link)
 	{
 		if (wants(&l->filter, &u->compute))
-			request_stream_send(l->request, buf_span(&out));
+			request_stream_send(l->request, buf_span(out));
 	}
-	buf_free(&out);
+	buf_free(out);
+}
+
+void events_tell(Controller *c, const Unit *u, const char *reason)
+{
+	Buf out = {0};
+
+	if (LIST_EMPTY(&c->events.listeners))
+		return;
+	add_compute(&c->events, &out, &u->compute, reason);
+	tell(&c->events, u, &out);
+}
+
+void events_tell_access(Controller *c, const Unit *u)
+{
+	Buf out = {0};
+
+	if (LIST_EMPTY(&c->events.listeners))
+		return;
+	add_event(&c->events, &out, "access",
+		  json_pack("{s:s, s:s}", "compute_id", u->compute.id, "project_id",
+			    u->compute.project_id));
+	tell(&c->events, u, &out);
 }
 
 /* ---- who listens ------------------------------------------------------- */

@@ -38,6 +38,9 @@ bool events_listen(Events *e, Request *r, const EventsFilter *filter, Fault *why
 /* A compute has changed, or is new. */
 void events_tell(Controller *c, const Unit *u, const char *reason);
 
+/* What is known of who may connect to it is no longer true. */
+void events_tell_access(Controller *c, const Unit *u);
+
 /* Whether that proxy is listening right now. */
 bool events_is_heard_by(const Events *e, const char *proxy_id);
 

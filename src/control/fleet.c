@@ -33,11 +33,19 @@ Unit *fleet_add(Controller *c, const Compute *compute)
 	return u;
 }
 
+static void free_unit(void *unit)
+{
+	Unit *u = unit;
+
+	roster_free(&u->roster);
+	free(u);
+}
+
 void fleet_remove(Unit *u)
 {
 	HASH_DEL(u->controller->fleet.units, u);
 	reconcile_detach(u);
-	loop_bury(u->controller->loop, u, free);
+	loop_bury(u->controller->loop, u, free_unit);
 }
 
 Unit *fleet_compute(const Fleet *f, const char *id)

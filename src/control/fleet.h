@@ -17,11 +17,13 @@
 #include "lifecycle.h"
 #include "probe.h"
 #include "record.h"
+#include "roster.h"
 #include "settings.h"
 #include "sizing.h"
 #include "tab.h"
 
 typedef struct Waiter Waiter;
+typedef struct Provision Provision;
 
 struct Unit {
 	Controller *controller;
@@ -61,6 +63,12 @@ struct Unit {
 	bool was_cold;           /* it was out of its running hours at the last look */
 
 	Sizing sizing;
+	/* What its server is to know of (provision.c). */
+	Roster roster;
+	Provision *provision; /* it is being told, or NULL */
+	Timer provision_again;
+	Sight sight; /* of the server that is told before it is called active */
+
 	int64_t drain_since_ms;
 	Timer drain, retry;
 	Ticket ticket;

@@ -79,6 +79,7 @@ static void on_listed(void *arg, const StoreRows *rows, const Fault *why)
 
 	free(arg);
 	if (!why) {
+		tokens_forget_all(&c->tokens);
 		for (int i = 0; i < rows->n; i++)
 			tokens_learn(&c->tokens, &rows->tokens[i]);
 		put_own(c, "admin", c->admin_token);

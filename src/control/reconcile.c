@@ -10,6 +10,7 @@
 #include "drain.h"
 #include "idle.h"
 #include "ledger.h"
+#include "provision.h"
 #include "storage.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -48,6 +49,8 @@ static void forget_wishes(Unit *u, ComputeState to)
 	if (to != COMPUTE_SUSPENDING)
 		drain_stop(u);
 	idle_stop(u);
+	if (to != COMPUTE_ACTIVE)
+		provision_stop(u);
 	idle_look_soon(u);
 	autoscale_look(u);
 	u->since_ms = clock_ms();
@@ -186,16 +189,33 @@ static void on_created(void *arg, const Sight *sight, const char *failure)
 		move_to(u, COMPUTE_SUSPENDED, "it was made");
 }
 
+/* It may have ended meanwhile, by itself. */
+static void on_told_before_active(void *arg)
+{
+	Unit *u = arg;
+
+	u->busy = false;
+	if (u->observed)
+		move_to_active(u, &u->sight);
+	else
+		move_to(u, COMPUTE_FAILED, "its server ended as soon as it was ready");
+}
+
 static void on_started(void *arg, const Sight *sight, const char *failure)
 {
 	Unit *u = arg;
 
 	u->busy = false;
 	gate_leave(&u->controller->starts, &u->ticket);
-	if (failure)
+	if (failure) {
 		move_to(u, COMPUTE_FAILED, failure);
-	else
+	} else if (provision_is_due(u)) {
+		u->busy = u->observed = true;
+		u->sight = *sight;
+		provision_before_active(u, sight->address, on_told_before_active, u);
+	} else {
 		move_to_active(u, sight);
+	}
 }
 
 /* After a restart: the same server as ever, another one, or none. */
@@ -399,12 +419,40 @@ static void scale(Unit *u)
 	store_compute_resize(u->controller->store, &r, (StoreCall){on_moved, u});
 }
 
+static void move_to_warm(Unit *u)
+{
+	activity_note(&u->activity, clock_ms());
+	move_with_server(u, COMPUTE_ACTIVE, false, "a client wants it");
+}
+
+static void on_told_before_warm(void *arg)
+{
+	Unit *u = arg;
+
+	u->busy = false;
+	if (u->observed)
+		move_to_warm(u);
+	else
+		reconcile(u);
+}
+
+static void warm(Unit *u)
+{
+	if (!provision_is_due(u)) {
+		move_to_warm(u);
+		return;
+	}
+	u->busy = true;
+	provision_before_active(u, u->compute.address, on_told_before_warm, u);
+}
+
 static void do_step(Unit *u, Step step)
 {
 	const DriverOps *driver = u->controller->driver->ops;
 
 	switch (step) {
 	case STEP_NONE:
+		provision_look(u);
 		wait_check(u);
 		return;
 	case STEP_RESUME:
@@ -417,8 +465,7 @@ static void do_step(Unit *u, Step step)
 		move_with_server(u, COMPUTE_FROZEN, false, u->reason);
 		return;
 	case STEP_WARM:
-		activity_note(&u->activity, clock_ms());
-		move_with_server(u, COMPUTE_ACTIVE, false, "a client wants it");
+		warm(u);
 		return;
 	case STEP_SCALE:
 		scale(u);
@@ -582,6 +629,7 @@ void reconcile_attach(Unit *u)
 	timer_init(&u->retry, c->loop, on_retry, u);
 	drain_init(u);
 	idle_init(u);
+	provision_init(u);
 	autoscale_init(u);
 }
 
@@ -589,6 +637,7 @@ void reconcile_detach(Unit *u)
 {
 	assert(!u->busy && LIST_EMPTY(&u->waiters));
 	timer_stop(&u->retry);
+	provision_stop(u);
 	drain_stop(u);
 	idle_stop(u);
 	autoscale_stop(u);

@@ -19,6 +19,7 @@
 #define INCARNATION_SIZE 96
 #define REASON_SIZE      1024
 #define SECRET_SIZE      160
+#define FAILURE_SIZE     256
 #define ENGINE_SIZE      16
 #define WORD_SIZE        16
 #define HASH_SIZE        65 /* SHA-256 in hexadecimal, and a zero */
@@ -102,12 +103,14 @@ typedef struct Role {
 	char mysql_hash[WORD_SIZE * 4]; /* mysql_native_password */
 	int64_t created_at;
 	char pending[WORD_SIZE];
+	char failure[FAILURE_SIZE]; /* why the server could not be told; in memory alone */
 } Role;
 
 typedef struct OwnedDatabase {
 	char compute_id[ID_SIZE], name[ID_SIZE], owner[ID_SIZE];
 	int64_t created_at;
 	char pending[WORD_SIZE];
+	char failure[FAILURE_SIZE];
 } OwnedDatabase;
 
 /* A bearer token, known by its hash alone. */

@@ -67,6 +67,14 @@ void tokens_forget(Tokens *t, const char *id)
 	}
 }
 
+void tokens_forget_all(Tokens *t)
+{
+	KnownToken *known, *next;
+
+	HASH_ITER(hh, t->all, known, next)
+	forget(t, known);
+}
+
 void tokens_forget_project(Tokens *t, const char *project_id)
 {
 	KnownToken *known, *next;

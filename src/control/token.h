@@ -45,6 +45,7 @@ typedef struct Tokens {
 /* In place of the one that had its id. */
 void tokens_learn(Tokens *t, const Token *token);
 void tokens_forget(Tokens *t, const char *id);
+void tokens_forget_all(Tokens *t);
 void tokens_forget_project(Tokens *t, const char *project_id);
 
 /* The id of the token with that hash, or NULL. */

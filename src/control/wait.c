@@ -51,7 +51,8 @@ static bool is_over(const Unit *u, WaitFor what, WaitEnd *end)
 static void drop(Waiter *w)
 {
 	LIST_REMOVE(w, link);
-	request_on_gone(w->request, NULL, NULL);
+	if (w->request)
+		request_on_gone(w->request, NULL, NULL);
 	timer_stop(&w->deadline);
 	loop_bury(w->unit->controller->loop, w, free);
 }
@@ -89,7 +90,8 @@ void wait_begin(Unit *u, WaitFor what, int64_t timeout_ms, Request *r, WaitOver 
 	timer_init(&w->deadline, u->controller->loop, on_deadline, w);
 	timer_arm(&w->deadline, timeout_ms);
 	LIST_INSERT_HEAD(&u->waiters, w, link);
-	request_on_gone(r, on_hangup, w);
+	if (r)
+		request_on_gone(r, on_hangup, w);
 	reconcile(u);
 }
 

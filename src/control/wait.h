@@ -41,7 +41,8 @@ struct Waiter {
 
 /*
  * Waits on behalf of a request.  Either on_over() is called, once, perhaps at
- * once, or on_gone() because the client hung up; then the request is gone.
+ * once, or on_gone() because the client hung up; then the request is gone.  Without a
+ * request the wait goes on, whoever leaves.
  */
 void wait_begin(Unit *u, WaitFor what, int64_t timeout_ms, Request *r, WaitOver on_over,
 		void (*on_gone)(void *arg), void *arg);

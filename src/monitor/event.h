@@ -18,4 +18,7 @@ typedef struct ComputeEvent {
 /* Reads the data of an event "compute"; false and *why if that is not what it is. */
 bool event_read(Span data, ComputeEvent *out, Fault *why);
 
+/* Reads the data of an event "access", which is about that compute. */
+bool event_read_access(Span data, char compute[ROUTE_NAME_SIZE], Fault *why);
+
 #endif

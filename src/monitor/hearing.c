@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "event.h"
+#include "model/doubt.h"
 #include "proto/sse.h"
 #include "sys/clock.h"
 #include "sys/fetch.h"
@@ -111,8 +112,10 @@ static void forget_unmentioned(Hearing *h)
 	}
 }
 
+/* Whatever changed before this stream began nobody told us. */
 static void told_all(Hearing *h)
 {
+	doubt_all(h->shared, h->since_ms);
 	forget_unmentioned(h);
 	if (h->said)
 		log_info("the control plane tells of its computes again: attempts=%d", h->attempts);
@@ -120,10 +123,22 @@ static void told_all(Hearing *h)
 	h->said = false;
 }
 
+static bool take_access(Hearing *h)
+{
+	char compute[ROUTE_NAME_SIZE];
+
+	if (!event_read_access(sse_data(&h->reader), compute, &h->why))
+		return false;
+	doubt_compute(h->shared, compute, clock_ms());
+	return true;
+}
+
 static bool take_event(Hearing *h)
 {
 	ComputeEvent event;
 
+	if (strcmp(h->reader.name, "access") == 0)
+		return take_access(h);
 	if (strcmp(h->reader.name, "snapshot") == 0)
 		told_all(h);
 	if (strcmp(h->reader.name, "compute") != 0)

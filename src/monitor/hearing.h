@@ -2,7 +2,8 @@
  * Listening to the control plane: GET /api/v1/events, once for the whole process tree.
  *
  * What it tells of computes goes into the rows of those that somebody here knows
- * (model/news.h), and the workers that are concerned are nudged.  The stream begins
+ * (model/news.h), and the workers that are concerned are nudged; whose credentials have
+ * changed, into the doubts (model/doubt.h).  The stream begins
  * with the state of every compute; when it breaks it is asked for again, and that
  * beginning makes good what was missed.  A control plane that has no events is asked
  * again only now and then.

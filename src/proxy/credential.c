@@ -10,6 +10,7 @@
 #include "auth_query.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "model/doubt.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 #include "worker.h"
@@ -36,6 +37,7 @@ struct Credential {
 	AccessAnswer access;
 	char *secret; /* of auth_query, if the control plane had none; or NULL */
 	int64_t learnt_ms;
+	int64_t asked_ms; /* when the question was put whose answer that is, or will be */
 	Fetch *fetch;
 	AuthQuestion *question;
 	/* For the sources that come later. */
@@ -130,7 +132,8 @@ static bool is_fresh(const Credential *c, const Config *conf)
 	conf_time ttl =
 		c->missing ? conf->reveille.wake_negative_ttl : conf->reveille.auth_cache_ttl;
 
-	return c->known && clock_ms() - c->learnt_ms < conf_ms(ttl);
+	return c->known && clock_ms() - c->learnt_ms < conf_ms(ttl) &&
+	       c->asked_ms > doubt_since(c->all->worker->shared, c->compute);
 }
 
 static CredentialInfo info_of(const Credential *c)
@@ -322,6 +325,7 @@ static void begin_asking(Credential *c, const CredentialWish *wish)
 	c->conf = conf_hold(wish->conf);
 	c->database = wish->database;
 	c->rules_only = wish->rules_only;
+	c->asked_ms = clock_ms();
 	if (control_plane_applies(wish))
 		ask_control_plane(c);
 	else

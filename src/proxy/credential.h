@@ -3,8 +3,8 @@
  *
  * His secret is looked for in auth_file, then at the control plane, then with
  * auth_query; the first that knows him counts.  What came from elsewhere than a
- * file is kept for auth_cache_ttl, unless a login fails by it, and asked for once
- * however many clients want it.  None of this can wake a compute.
+ * file is kept for auth_cache_ttl, unless a login fails by it or the control plane says that it has
+ * changed, and asked for once however many clients want it.  None of this can wake a compute.
  */
 #ifndef PROXY_CREDENTIAL_H
 #define PROXY_CREDENTIAL_H

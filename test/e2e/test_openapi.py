@@ -158,6 +158,14 @@ def test_every_route_answers_as_the_document_says(control, document):
     call("GET", "/api/v1/compute/shop/operations?limit=2")
     for period in ("", "?granularity=daily", "?from=0&to=2026-01-01T00:00:00Z"):
         call("GET", f"{at}/usage{period}")
+    db = "/api/v1/compute/shop"
+    call("POST", f"{db}/roles", {"name": "a reader"})
+    assert call("POST", f"{db}/roles/a%20reader/password").status == 200
+    call("POST", f"{db}/databases", {"name": "books", "owner": "a reader"})
+    call("GET", f"{db}/roles")
+    call("GET", f"{db}/databases")
+    assert call("DELETE", f"{db}/databases/books").status in (202, 204)
+    assert call("DELETE", f"{db}/roles/a%20reader").status in (202, 204)
     token = call("POST", "/api/v1/tokens", {"name": "x", "scope": "project",
                                             "project_id": project["id"]}).body
     call("GET", "/api/v1/tokens?limit=1")

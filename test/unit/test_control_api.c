@@ -65,6 +65,30 @@ TEST(another_method_is_told_which_there_are)
 	assert_null(find("GET", "/api/v1/projects/"));
 }
 
+TEST(a_name_in_a_path_may_hold_anything_if_it_is_encoded)
+{
+	char path[400] = "/api/v1/compute/shop/roles/";
+	size_t n = strlen(path);
+
+	assert_ptr_equal(find("DELETE", "/api/v1/compute/SHOP/roles/A%2fb%20+%c3%a9")->handle,
+			 api_role_delete);
+	assert_string_equal(id, "shop");
+	assert_string_equal(named, "A/b +\xc3\xa9");
+	assert_ptr_equal(find("POST", "/api/v1/compute/shop/roles/password/password")->handle,
+			 api_role_rotate);
+	assert_string_equal(named, "password");
+	assert_null(find("DELETE", "/api/v1/compute/shop/roles/"));
+	assert_null(find("DELETE", "/api/v1/compute/shop/roles/a/b"));
+	assert_null(find("DELETE", "/api/v1/compute/shop/roles/a%00b"));
+	assert_null(find("DELETE", "/api/v1/compute/shop/roles/a%2"));
+	assert_null(find("DELETE", "/api/v1/compute/shop/roles/a%zz"));
+	for (int i = 0; i < 63; i++)
+		text_copy(path + n + 3 * i, 4, "%61");
+	assert_non_null(find("DELETE", path));
+	text_copy(path + n + 3 * 63, 4, "%61");
+	assert_null(find("DELETE", path));
+}
+
 /* A.1 item 15 of the predecessors. GET of a wake is what other programs expect. */
 TEST(nothing_but_a_wake_is_changed_by_get)
 {
@@ -427,6 +451,7 @@ TEST(times_are_read_as_they_are_shown)
 
 static void assert_uri(const char *listen_addr, const char *expected)
 {
+	const UriParts parts = {"shop", "app", "secret", "app"};
 	char text[200], uri[URI_SIZE];
 	const Config *conf;
 	Fault why;
@@ -435,7 +460,7 @@ static void assert_uri(const char *listen_addr, const char *expected)
 		 listen_addr);
 	conf = conf_parse("test.ini", text, NULL, 0, &why);
 	assert_non_null(conf);
-	assert_true(uri_of_compute(uri, conf, "shop", "secret"));
+	assert_true(uri_of_compute(uri, conf, &parts));
 	assert_string_equal(uri, expected);
 	conf_release(conf);
 }
@@ -455,6 +480,7 @@ int main(void)
 		cmocka_unit_test(ids_are_compared_in_lower_case),
 		cmocka_unit_test(what_is_no_dns_label_is_no_path),
 		cmocka_unit_test(another_method_is_told_which_there_are),
+		cmocka_unit_test(a_name_in_a_path_may_hold_anything_if_it_is_encoded),
 		cmocka_unit_test(nothing_but_a_wake_is_changed_by_get),
 		cmocka_unit_test(a_proxy_may_ask_who_may_connect_by_both_names),
 		cmocka_unit_test(a_body_has_no_members_but_those_of_its_schema),

@@ -67,6 +67,16 @@ TEST(what_is_no_event_is_refused)
 	}
 }
 
+TEST(an_event_about_access_names_a_compute)
+{
+	char compute[ROUTE_NAME_SIZE];
+
+	assert_true(event_read_access(span_of_text("{\"compute_id\": \"db\"}"), compute, &why));
+	assert_string_equal(compute, "db");
+	assert_false(event_read_access(span_of_text("{\"compute_id\": \"..\"}"), compute, &why));
+	assert_false(event_read_access(span_of_text("[]"), compute, &why));
+}
+
 TEST(an_address_that_no_route_holds_is_none)
 {
 	char text[1000], address[400];
@@ -87,6 +97,7 @@ int main(void)
 		cmocka_unit_test(a_compute_may_have_no_address),
 		cmocka_unit_test(a_state_that_is_not_known_tells_nothing),
 		cmocka_unit_test(what_is_no_event_is_refused),
+		cmocka_unit_test(an_event_about_access_names_a_compute),
 		cmocka_unit_test(an_address_that_no_route_holds_is_none),
 	};
 

@@ -10,10 +10,10 @@
 
 #include "api.h"
 
-/* The secret that the compute was made with; what ALTER ROLE makes of it only the server knows. */
-static const char *secret_of(const Compute *c, const char *role)
+/* What ALTER ROLE makes of it only the server knows. */
+static const char *secret_of(const Unit *u, const char *role)
 {
-	return strcmp(role, CLIENT_ROLE) == 0 ? c->verifier : "";
+	return roster_has_role(&u->roster, role) ? roster_role(&u->roster, role)->verifier : "";
 }
 
 static json_t *rate_limit(const ProjectSettings *s)
@@ -23,13 +23,14 @@ static json_t *rate_limit(const ProjectSettings *s)
 	return json_pack("{s:i, s:i}", "rps", s->connect_rate, "burst", s->connect_burst);
 }
 
-static json_t *json_of_access(const Call *call, const Compute *c, const char *role)
+static json_t *json_of_access(const Call *call, const Unit *u, const char *role)
 {
+	const Compute *c = &u->compute;
 	const Project *project = fleet_project(&call->c->fleet, c->project_id);
 	ProjectSettings settings = fleet_settings(&call->c->fleet, c->project_id);
 
 	return json_pack("{s:s, s:s, s:n, s:o, s:n, s:n, s:n, s:{s:{s:o}}}", "role_secret",
-			 secret_of(c, role), "project_id", c->project_id, "account_id",
+			 secret_of(u, role), "project_id", c->project_id, "account_id",
 			 "allowed_ips", settings_allowed_ips(project ? project->config : "{}"),
 			 "allowed_vpc_endpoint_ids", "block_public_connections",
 			 "block_vpc_connections", "rate_limits", "connection_attempts", "tcp",
@@ -47,5 +48,5 @@ void api_access_control(Call *call)
 	}
 	u = call_endpoint(call);
 	if (u)
-		call_answer(call, 200, json_of_access(call, &u->compute, role));
+		call_answer(call, 200, json_of_access(call, u, role));
 }

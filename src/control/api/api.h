@@ -15,12 +15,15 @@
 #include "sys/serve.h"
 
 typedef struct Route Route;
+typedef struct Past Past;
 
 typedef struct Call {
 	Controller *c;
 	Request *request;
 	const Route *route;
 	Caller who;
+	Past *past;   /* of its Idempotency-Key (past.h), or NULL */
+	bool again;   /* what it would make is there, by the same key */
 	json_t *body; /* an object, empty if nothing was sent; only members that are known */
 	char id[ID_SIZE], name[ID_SIZE]; /* those in the path, "" if there are none */
 	char secret[TOKEN_SIZE];         /* the password or token that is shown once */
@@ -66,6 +69,9 @@ const char *call_tenant(const Call *call);
 /* The unit of the path, or NULL after the call was answered with 404. */
 Unit *call_unit(Call *call);
 
+/* Answers 404: the compute has nothing of that kind with the name of the path. */
+void call_no_such(Call *call, const char *kind);
+
 /*
  * The unit that a proxy names: by the path, or as ?endpointish=, a compute's id or a
  * project's.  NULL after the call was answered, as call_no_endpoint() does.
@@ -78,6 +84,7 @@ void call_no_endpoint(Call *call);
 json_t *json_of_time(int64_t us); /* null for 0 */
 json_t *json_of_project(const Project *p);
 json_t *json_of_compute(const Compute *c, const Fleet *fleet);
+void json_set_failure(json_t *json, const char *failure); /* nothing for "" */
 json_t *json_of_operation(const Operation *op);
 
 /* "2025-01-31T00:00:00Z", or seconds since 1970; -1 if it is neither. */

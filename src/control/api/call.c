@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "forward.h"
+#include "past.h"
 #include "route.h"
 #include "schema.h"
 #include "sys/clock.h"
@@ -18,6 +19,7 @@ void call_free(void *arg)
 {
 	Call *call = arg;
 
+	past_free(call);
 	json_decref(call->body);
 	explicit_bzero(call->secret, sizeof(call->secret));
 	free(call);
@@ -29,8 +31,12 @@ static void send_json(Call *call, int status, const char *type, json_t *body)
 
 	json_decref(body);
 	request_add_header(call->request, "Cache-Control", "no-store");
+	if (call->past) {
+		past_answer(call, status, type, text);
+		return;
+	}
 	request_answer(call->request, status, type, span_of_text(text));
-	free(text);
+	mem_wipe_text(text);
 	call_free(call);
 }
 
@@ -147,6 +153,14 @@ Unit *call_unit(Call *call)
 	fault_set(&why, FAULT_NOT_FOUND, "there is no compute \"%s\"", call->id);
 	call_refuse(call, &why, NULL);
 	return NULL;
+}
+
+void call_no_such(Call *call, const char *kind)
+{
+	Fault why;
+
+	fault_set(&why, FAULT_NOT_FOUND, "there is no %s \"%s\"", kind, call->name);
+	call_refuse(call, &why, NULL);
 }
 
 void call_no_endpoint(Call *call)
@@ -318,6 +332,14 @@ bool api_on_head(void *controller, Request *r)
 	return true;
 }
 
+static void handle(Call *call)
+{
+	if (past_applies(call))
+		past_begin(call);
+	else
+		call->route->handle(call);
+}
+
 /* api_on_head() has let it in, though its token may have been dropped since. */
 void api_on_request(void *controller, Request *r)
 {
@@ -336,7 +358,7 @@ void api_on_request(void *controller, Request *r)
 		return;
 	if (read_body(call, &why) && schema_knows(call->route->body, call->body, &why) &&
 	    may_name(call, &why))
-		call->route->handle(call);
+		handle(call);
 	else
 		call_refuse(call, &why, NULL);
 }

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "body.h"
 #include "page.h"
+#include "past.h"
 #include "sys/clock.h"
 #include "sys/random.h"
 #include "sys/scram_secret.h"
@@ -25,9 +26,10 @@
 static void answer_created(Call *call, const Unit *u)
 {
 	json_t *json = json_of_compute(&u->compute, &call->c->fleet);
+	const UriParts parts = {u->compute.id, CLIENT_ROLE, call->secret, CLIENT_ROLE};
 	char uri[URI_SIZE];
 
-	if (uri_of_compute(uri, call->c->conf, u->compute.id, call->secret))
+	if (*call->secret && uri_of_compute(uri, call->c->conf, &parts))
 		json_object_set_new(json, "connection_uri", json_string(uri));
 	else
 		json_object_set_new(json, "connection_uri", json_null());
@@ -56,6 +58,13 @@ static void count_making(Call *call, int more)
 		e->allowance.making += more;
 }
 
+/* With a key the password is kept for whoever asks again, so his leaving ends nothing. */
+static void await_made(Call *call, Unit *u)
+{
+	wait_begin(u, WAIT_RESTING, CREATE_MS, call->past ? NULL : call->request, on_made,
+		   call_free, call);
+}
+
 static void on_recorded(void *arg, const StoreRows *rows, const Fault *why)
 {
 	Call *call = arg;
@@ -67,8 +76,9 @@ static void on_recorded(void *arg, const StoreRows *rows, const Fault *why)
 		return;
 	}
 	u = fleet_add(call->c, &rows->computes[0]);
+	roster_begin(&u->roster, &u->compute);
 	events_tell(call->c, u, "asked for");
-	wait_begin(u, WAIT_RESTING, CREATE_MS, call->request, on_made, call_free, call);
+	await_made(call, u);
 }
 
 static void make_secrets(Call *call, Compute *c)
@@ -120,6 +130,10 @@ void api_compute_create(Call *call)
 	QuotaWords words;
 	Fault why;
 
+	if (call->again) {
+		await_made(call, fleet_compute(&call->c->fleet, past_resource(call)));
+		return;
+	}
 	text_copy(c.project_id, sizeof(c.project_id), call->id);
 	c.last_activity = c.created_at;
 	if (!read_order(call, &c, &why)) {
@@ -133,7 +147,8 @@ void api_compute_create(Call *call)
 	c.size = size_of(call, &c);
 	make_secrets(call, &c);
 	count_making(call, 1);
-	store_compute_create(call->c->store, &c, NULL, (StoreCall){on_recorded, call});
+	store_compute_create(call->c->store, &c, past_note(call, c.id),
+			     (StoreCall){on_recorded, call});
 }
 
 /* ---- show -------------------------------------------------------------- */

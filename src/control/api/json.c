@@ -72,7 +72,7 @@ static json_t *text_or_null(const char *text)
 }
 
 /* Not all of a failure's words need be UTF-8: they come from a server's log. */
-static void set_failure(json_t *json, const char *failure)
+void json_set_failure(json_t *json, const char *failure)
 {
 	json_t *text = *failure ? json_string(failure) : NULL;
 
@@ -124,7 +124,7 @@ json_t *json_of_compute(const Compute *c, const Fleet *fleet)
 				 "config", json_of_config(c->config), "limits", json_of_limits(u));
 
 	json_object_set_new(json, "load", json_of_load(u));
-	set_failure(json, c->failure);
+	json_set_failure(json, c->failure);
 	return json;
 }
 

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "body.h"
 #include "page.h"
+#include "past.h"
 #include "sys/clock.h"
 
 #define DELETE_MS 60000
@@ -37,13 +38,19 @@ void api_project_create(Call *call)
 	Project p = {.created_at = wall_us()};
 	Fault why;
 
+	if (call->again) {
+		store_project_get(call->c->store, past_resource(call),
+				  (StoreCall){on_created, call});
+		return;
+	}
 	if (!body_name(call, p.name, sizeof(p.name), &why) ||
 	    !body_config(call, SETTINGS_OF_PROJECT, "{}", p.config, &why)) {
 		call_refuse(call, &why, NULL);
 		return;
 	}
 	name_make(p.id, "pr");
-	store_project_create(call->c->store, &p, NULL, (StoreCall){on_created, call});
+	store_project_create(call->c->store, &p, past_note(call, p.id),
+			     (StoreCall){on_created, call});
 }
 
 static void on_shown(void *arg, const StoreRows *rows, const Fault *why)

@@ -20,15 +20,17 @@ static void host_of(const char *listen_addr, char *out, size_t size)
 		snprintf(out, size, strchr(first, ':') ? "[%.100s]" : "%.100s", text_trim(first));
 }
 
-bool uri_of_compute(char out[URI_SIZE], const Config *conf, const char *id, const char *password)
+bool uri_of_compute(char out[URI_SIZE], const Config *conf, const UriParts *parts)
 {
-	char host[140], separator[64] = "";
+	char host[140], separator[64] = "", role[3 * ID_SIZE], database[3 * ID_SIZE];
 
 	if (conf->reveille.listen_port == 0 || !*conf->reveille.listen_addr.s)
 		return false;
 	host_of(conf->reveille.listen_addr.s, host, sizeof(host));
 	text_percent_encode(separator, sizeof(separator), conf->reveille.route_separator.s);
-	snprintf(out, URI_SIZE, "postgresql://" CLIENT_ROLE ":%s@%s:%d/%s%s" CLIENT_ROLE, password,
-		 host, conf->reveille.listen_port, id, separator);
+	text_percent_encode(role, sizeof(role), parts->role);
+	text_percent_encode(database, sizeof(database), parts->database);
+	snprintf(out, URI_SIZE, "postgresql://%s:%s@%s:%d/%s%s%s", role, parts->password, host,
+		 conf->reveille.listen_port, parts->compute, separator, database);
 	return true;
 }

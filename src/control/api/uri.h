@@ -1,4 +1,4 @@
-/* The connection string that the maker of a compute is given, once. */
+/* The connection string that whoever makes a compute or a role is given, once. */
 #ifndef CONTROL_API_URI_H
 #define CONTROL_API_URI_H
 
@@ -6,9 +6,13 @@
 
 #include "conf/conf.h"
 
-#define URI_SIZE 512
+#define URI_SIZE 1024
+
+typedef struct UriParts {
+	const char *compute, *role, *password, *database;
+} UriParts;
 
 /* Through the proxy that the same configuration describes; false if it listens on no port. */
-bool uri_of_compute(char out[URI_SIZE], const Config *conf, const char *id, const char *password);
+bool uri_of_compute(char out[URI_SIZE], const Config *conf, const UriParts *parts);
 
 #endif
