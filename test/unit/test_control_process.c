@@ -31,6 +31,7 @@
 
 static char folder[PATH_SIZE];
 static Loop *loop;
+static const Config *defaults;
 static Config conf;
 static bool may_have_tenants;
 static Driver *driver;
@@ -133,6 +134,10 @@ static const char *destroy(void)
 
 /* ---- a control plane that starts anew ------------------------------------ */
 
+/* A driver is there as long as its process, so all of them stay where they can be found. */
+static Driver *drivers[32];
+static int n_drivers;
+
 static Driver *open_driver(void)
 {
 	Fault why;
@@ -140,6 +145,8 @@ static Driver *open_driver(void)
 
 	if (!d)
 		fail_msg("%s", why.detail);
+	assert_in_range(n_drivers, 0, N_OF(drivers) - 1);
+	drivers[n_drivers++] = d;
 	return d;
 }
 
@@ -160,7 +167,8 @@ static int group_setup(void **state)
 {
 	(void)state;
 	loop = loop_new();
-	conf = *conf_defaults();
+	defaults = conf_defaults();
+	conf = *defaults;
 	text_copy(conf.process.data_dir.s, sizeof(conf.process.data_dir.s), folder);
 	if (may_have_tenants) {
 		conf.first_user = 100000000 + 50 * getpid(); /* nobody else's: they are killed */
@@ -174,8 +182,11 @@ static int group_setup(void **state)
 static int group_teardown(void **state)
 {
 	(void)state;
-	for (CgroupKind k = 0; k < CGROUP_KINDS; k++)
-		rmdir(((ProcessDriver *)driver)->cgroups.place[k]);
+	for (int n = 0; n < n_drivers; n++) {
+		for (CgroupKind k = 0; k < CGROUP_KINDS; k++)
+			rmdir(((ProcessDriver *)drivers[n])->cgroups.place[k]);
+	}
+	conf_release(defaults);
 	return 0;
 }
 
