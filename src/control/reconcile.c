@@ -5,174 +5,19 @@
 #include <string.h>
 
 #include "autoscale.h"
-#include "base/text.h"
+#include "change.h"
 #include "controller.h"
 #include "drain.h"
 #include "idle.h"
 #include "ledger.h"
 #include "provision.h"
-#include "storage.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 #include "wait.h"
 
-#define RETRY_MS 1000
-
 static void on_retry(void *arg)
 {
 	reconcile(arg);
-}
-
-/* ---- changing state ---------------------------------------------------- */
-
-static void set_reason(Unit *u, const char *reason)
-{
-	text_copy(u->reason, sizeof(u->reason), reason);
-}
-
-static void forget_wishes(Unit *u, ComputeState to)
-{
-	if (to == COMPUTE_RESUMING || to == COMPUTE_ACTIVE)
-		u->wanted = false;
-	if (to == COMPUTE_SUSPENDING || to == COMPUTE_SUSPENDED)
-		u->unwanted = false;
-	if (to == COMPUTE_SUSPENDED || to == COMPUTE_DESTROYING)
-		u->drained = false;
-	if (to != COMPUTE_ACTIVE && to != COMPUTE_FROZEN && to != COMPUTE_SUSPENDING)
-		u->observed = u->runs = false;
-	if (to == COMPUTE_SUSPENDED || to == COMPUTE_FAILED)
-		sizing_forget(&u->sizing);
-	u->unneeded = false;
-	u->chill_asked = u->chill_asked && to == COMPUTE_ACTIVE;
-	if (to != COMPUTE_RESUMING)
-		gate_leave(&u->controller->starts, &u->ticket);
-	if (to != COMPUTE_SUSPENDING)
-		drain_stop(u);
-	idle_stop(u);
-	if (to != COMPUTE_ACTIVE)
-		provision_stop(u);
-	idle_look_soon(u);
-	autoscale_look(u);
-	u->since_ms = clock_ms();
-}
-
-static void say_size(Unit *u, int before)
-{
-	log_info("compute's size is now %g: compute=%s was=%g generation=%lld reason=\"%s\"",
-		 u->compute.size / 1000.0, u->compute.id, before / 1000.0,
-		 (long long)u->compute.generation, u->sizing.reason);
-	scale_changed(&u->sizing.history, clock_ms());
-	events_tell(u->controller, u, u->sizing.reason);
-}
-
-void reconcile_changed(Unit *u, const Compute *now)
-{
-	Compute last = u->compute;
-	ComputeState before = last.state;
-	int size = last.size;
-
-	u->compute = *now;
-	ledger_changed(u, &last);
-	storage_changed(u, before);
-	if (now->state != before) {
-		log_info("compute is now %s: compute=%s project=%s was=%s generation=%lld "
-			 "reason=\"%s\"",
-			 compute_state_word(now->state), now->id, now->project_id,
-			 compute_state_word(before), (long long)now->generation, u->reason);
-		events_tell(u->controller, u, u->reason);
-		forget_wishes(u, now->state);
-		wait_check(u);
-	} else if (now->size != size) {
-		say_size(u, size);
-	}
-	if (now->state == COMPUTE_GONE)
-		fleet_remove(u);
-	else
-		reconcile(u);
-}
-
-static void on_reloaded(void *arg, const StoreRows *rows, const Fault *why)
-{
-	Unit *u = arg;
-	Compute gone = u->compute;
-
-	u->busy = false;
-	if (!why) {
-		reconcile_changed(u, &rows->computes[0]);
-	} else if (why->code == FAULT_NOT_FOUND) {
-		gone.state = COMPUTE_GONE;
-		reconcile_changed(u, &gone);
-	} else {
-		timer_arm(&u->retry, RETRY_MS);
-	}
-}
-
-static void on_moved(void *arg, const StoreRows *rows, const Fault *why)
-{
-	Unit *u = arg;
-	Store *store = u->controller->store;
-
-	u->busy = false;
-	if (!why) {
-		reconcile_changed(u, &rows->computes[0]);
-	} else if (why->code == FAULT_BUSY) {
-		u->busy = true;
-		store_compute_get(store, u->compute.id, (StoreCall){on_reloaded, u});
-	} else {
-		log_error(
-			"could not change a compute's state, trying again: compute=%s error=\"%s\"",
-			u->compute.id, why->detail);
-		timer_arm(&u->retry, RETRY_MS);
-	}
-}
-
-/* Fills in what is the same for every change. */
-static Move move_of(const Unit *u, ComputeState to, const char *reason)
-{
-	Move m = {.from = u->compute.state, .to = to, .generation = u->compute.generation};
-
-	text_copy(m.compute_id, sizeof(m.compute_id), u->compute.id);
-	text_copy(m.reason, sizeof(m.reason), reason);
-	return m;
-}
-
-static void move(Unit *u, const Move *m)
-{
-	Store *store = u->controller->store;
-
-	u->busy = true;
-	set_reason(u, m->reason);
-	store_compute_move(store, m, (StoreCall){on_moved, u});
-}
-
-static void move_to(Unit *u, ComputeState to, const char *reason)
-{
-	Move m = move_of(u, to, reason);
-
-	move(u, &m);
-}
-
-static void move_to_active(Unit *u, const Sight *sight)
-{
-	Move m = move_of(u, COMPUTE_ACTIVE, "its server is ready");
-
-	text_copy(m.incarnation, sizeof(m.incarnation), sight->incarnation);
-	text_copy(m.address, sizeof(m.address), sight->address);
-	u->observed = u->runs = true;
-	u->cannot_freeze = false;
-	activity_note(&u->activity, clock_ms());
-	move(u, &m);
-}
-
-/* The server goes on, so it must still be found where it was. */
-static void move_with_server(Unit *u, ComputeState to, bool unseen, const char *reason)
-{
-	Move m = move_of(u, to, reason);
-
-	text_copy(m.incarnation, sizeof(m.incarnation), u->compute.incarnation);
-	text_copy(m.address, sizeof(m.address), u->compute.address);
-	m.unseen = unseen;
-	move(u, &m);
 }
 
 /* ---- what drivers answer ----------------------------------------------- */
@@ -184,9 +29,9 @@ static void on_created(void *arg, const Sight *sight, const char *failure)
 	(void)sight;
 	u->busy = false;
 	if (failure)
-		move_to(u, COMPUTE_DESTROYING, failure);
+		change_to(u, COMPUTE_DESTROYING, failure);
 	else
-		move_to(u, COMPUTE_SUSPENDED, "it was made");
+		change_to(u, COMPUTE_SUSPENDED, "it was made");
 }
 
 /* It may have ended meanwhile, by itself. */
@@ -196,9 +41,9 @@ static void on_told_before_active(void *arg)
 
 	u->busy = false;
 	if (u->observed)
-		move_to_active(u, &u->sight);
+		change_to_active(u, &u->sight);
 	else
-		move_to(u, COMPUTE_FAILED, "its server ended as soon as it was ready");
+		change_to(u, COMPUTE_FAILED, "its server ended as soon as it was ready");
 }
 
 static void on_started(void *arg, const Sight *sight, const char *failure)
@@ -208,13 +53,13 @@ static void on_started(void *arg, const Sight *sight, const char *failure)
 	u->busy = false;
 	gate_leave(&u->controller->starts, &u->ticket);
 	if (failure) {
-		move_to(u, COMPUTE_FAILED, failure);
+		change_to(u, COMPUTE_FAILED, failure);
 	} else if (provision_is_due(u)) {
 		u->busy = u->observed = true;
 		u->sight = *sight;
 		provision_before_active(u, sight->address, on_told_before_active, u);
 	} else {
-		move_to_active(u, sight);
+		change_to_active(u, sight);
 	}
 }
 
@@ -222,18 +67,16 @@ static void on_started(void *arg, const Sight *sight, const char *failure)
 static void on_observed(void *arg, const Sight *sight, const char *failure)
 {
 	Unit *u = arg;
-	Move m = move_of(u, COMPUTE_SUSPENDED, "its server ended while nobody watched");
 
 	(void)failure;
 	u->busy = false;
 	if (!sight->there) {
-		m.unseen = true;
-		move(u, &m);
+		change_to_ended(u, "its server ended while nobody watched");
 		return;
 	}
 	if (!sight->running || strcmp(sight->incarnation, u->compute.incarnation) != 0) {
-		move_with_server(u, COMPUTE_SUSPENDING, true,
-				 "its server is not the one that was started, or not ready");
+		change_with_server(u, COMPUTE_SUSPENDING, true,
+				   "its server is not the one that was started, or not ready");
 		return;
 	}
 	u->observed = true;
@@ -259,7 +102,7 @@ static void on_frozen(void *arg, const Sight *sight, const char *failure)
 	}
 	snprintf(reason, sizeof(reason), "it could not be frozen: %.900s", failure);
 	u->cannot_freeze = true;
-	move_with_server(u, COMPUTE_ACTIVE, false, reason);
+	change_with_server(u, COMPUTE_ACTIVE, false, reason);
 }
 
 /* It ended while nobody watched: nobody is left in it, and whoever takes it to run looks again. */
@@ -284,7 +127,7 @@ static void on_thawed(void *arg, const Sight *sight, const char *failure)
 	}
 	log_error("could not thaw a server, trying again: compute=%s error=\"%s\"", u->compute.id,
 		  failure);
-	timer_arm(&u->retry, RETRY_MS);
+	timer_arm(&u->retry, CHANGE_RETRY_MS);
 }
 
 static void on_resized(void *arg, const Sight *sight, const char *failure)
@@ -306,10 +149,10 @@ static void on_stopped(void *arg, const Sight *sight, const char *failure)
 	if (failure) {
 		log_error("could not stop a server, trying again: compute=%s error=\"%s\"",
 			  u->compute.id, failure);
-		timer_arm(&u->retry, RETRY_MS);
+		timer_arm(&u->retry, CHANGE_RETRY_MS);
 		return;
 	}
-	move_to(u, COMPUTE_SUSPENDED, "its server has ended");
+	change_to(u, COMPUTE_SUSPENDED, "its server has ended");
 }
 
 static void on_destroyed(void *arg, const Sight *sight, const char *failure)
@@ -321,22 +164,10 @@ static void on_destroyed(void *arg, const Sight *sight, const char *failure)
 	if (failure) {
 		log_error("could not remove a compute, trying again: compute=%s error=\"%s\"",
 			  u->compute.id, failure);
-		timer_arm(&u->retry, RETRY_MS);
+		timer_arm(&u->retry, CHANGE_RETRY_MS);
 		return;
 	}
-	move_to(u, COMPUTE_GONE, "its server and its data are gone");
-}
-
-/*
- * When it ended nobody knows: we may have stood still ourselves, and hear of it late.  So what
- * is metered ends with what was last seen.
- */
-static void move_to_where_it_ended(Unit *u, const char *last_words)
-{
-	Move m = move_of(u, COMPUTE_SUSPENDED, last_words);
-
-	m.unseen = true;
-	move(u, &m);
+	change_to(u, COMPUTE_GONE, "its server and its data are gone");
 }
 
 /* Between two answers: a move that is under way will find out by itself. */
@@ -351,7 +182,7 @@ static void on_ended(void *arg, const char *last_words)
 	}
 	log_warning("a server ended by itself: compute=%s words=\"%s\"", u->compute.id, last_words);
 	if (!u->busy && unit_is_up(u))
-		move_to_where_it_ended(u, last_words);
+		change_to_ended(u, last_words);
 	u->observed = u->runs = false;
 }
 
@@ -374,12 +205,22 @@ static ServerOrder order_of(const Unit *u)
 	return order;
 }
 
+static const DriverOps *ops_of(const Unit *u)
+{
+	return u->controller->driver->ops;
+}
+
+static const char *why_wanted(const Unit *u)
+{
+	return u->wanted ? u->reason : "a client wants it";
+}
+
 static void create(Unit *u)
 {
 	ServerOrder order = order_of(u);
 
 	u->busy = true;
-	u->controller->driver->ops->create(u->instance, &order, on_created);
+	ops_of(u)->create(u->instance, &order, on_created);
 }
 
 static void on_turn(void *arg)
@@ -395,7 +236,7 @@ static void start(Unit *u)
 		return;
 	u->busy = true;
 	sizing_tell(&u->sizing, order.size, order.memory);
-	u->controller->driver->ops->start(u->instance, &order, on_started);
+	ops_of(u)->start(u->instance, &order, on_started);
 }
 
 static void resize(Unit *u)
@@ -404,25 +245,13 @@ static void resize(Unit *u)
 
 	u->busy = true;
 	sizing_tell(&u->sizing, order.size, order.memory);
-	u->controller->driver->ops->resize(u->instance, &order, on_resized);
-}
-
-static void scale(Unit *u)
-{
-	Resize r = {.state = u->compute.state,
-		    .generation = u->compute.generation,
-		    .size = u->sizing.wish};
-
-	text_copy(r.compute_id, sizeof(r.compute_id), u->compute.id);
-	text_copy(r.reason, sizeof(r.reason), u->sizing.reason);
-	u->busy = true;
-	store_compute_resize(u->controller->store, &r, (StoreCall){on_moved, u});
+	ops_of(u)->resize(u->instance, &order, on_resized);
 }
 
 static void move_to_warm(Unit *u)
 {
 	activity_note(&u->activity, clock_ms());
-	move_with_server(u, COMPUTE_ACTIVE, false, "a client wants it");
+	change_with_server(u, COMPUTE_ACTIVE, false, why_wanted(u));
 }
 
 static void on_told_before_warm(void *arg)
@@ -446,68 +275,71 @@ static void warm(Unit *u)
 	provision_before_active(u, u->compute.address, on_told_before_warm, u);
 }
 
-static void do_step(Unit *u, Step step)
+static void rest(Unit *u)
 {
-	const DriverOps *driver = u->controller->driver->ops;
-
-	switch (step) {
-	case STEP_NONE:
-		provision_look(u);
-		wait_check(u);
-		return;
-	case STEP_RESUME:
-		move_to(u, COMPUTE_RESUMING, u->wanted ? u->reason : "a client wants it");
-		return;
-	case STEP_SUSPEND:
-		move_with_server(u, COMPUTE_SUSPENDING, false, u->reason);
-		return;
-	case STEP_CHILL:
-		move_with_server(u, COMPUTE_FROZEN, false, u->reason);
-		return;
-	case STEP_WARM:
-		warm(u);
-		return;
-	case STEP_SCALE:
-		scale(u);
-		return;
-	case STEP_DOOM:
-		move_to(u, COMPUTE_DESTROYING, u->reason);
-		return;
-	case STEP_CREATE:
-		create(u);
-		return;
-	case STEP_START:
-		start(u);
-		return;
-	case STEP_FREEZE:
-		u->busy = true;
-		driver->freeze(u->instance, u->compute.generation, on_frozen);
-		return;
-	case STEP_THAW:
-		u->busy = true;
-		driver->thaw(u->instance, u->compute.generation, on_thawed);
-		return;
-	case STEP_RESIZE:
-		resize(u);
-		return;
-	case STEP_DRAIN:
-		drain_start(u);
-		return;
-	case STEP_OBSERVE:
-		u->busy = true;
-		driver->observe(u->instance, on_observed);
-		return;
-	case STEP_STOP:
-		drain_stop(u);
-		u->busy = true;
-		driver->stop(u->instance, STOP_FAST, u->compute.generation, on_stopped);
-		return;
-	case STEP_DESTROY:
-		u->busy = true;
-		driver->destroy(u->instance, u->compute.generation, on_destroyed);
-		return;
-	}
+	provision_look(u);
+	wait_check(u);
 }
+
+static void resume(Unit *u)
+{
+	change_to(u, COMPUTE_RESUMING, why_wanted(u));
+}
+
+static void suspend(Unit *u)
+{
+	change_with_server(u, COMPUTE_SUSPENDING, false, u->reason);
+}
+
+static void chill(Unit *u)
+{
+	change_with_server(u, COMPUTE_FROZEN, false, u->reason);
+}
+
+static void doom(Unit *u)
+{
+	change_to(u, COMPUTE_DESTROYING, u->reason);
+}
+
+static void observe(Unit *u)
+{
+	u->busy = true;
+	ops_of(u)->observe(u->instance, on_observed);
+}
+
+static void freeze(Unit *u)
+{
+	u->busy = true;
+	ops_of(u)->freeze(u->instance, u->compute.generation, on_frozen);
+}
+
+static void thaw(Unit *u)
+{
+	u->busy = true;
+	ops_of(u)->thaw(u->instance, u->compute.generation, on_thawed);
+}
+
+static void stop(Unit *u)
+{
+	drain_stop(u);
+	u->busy = true;
+	ops_of(u)->stop(u->instance, STOP_FAST, u->compute.generation, on_stopped);
+}
+
+static void destroy(Unit *u)
+{
+	u->busy = true;
+	ops_of(u)->destroy(u->instance, u->compute.generation, on_destroyed);
+}
+
+static void (*const steps[])(Unit *u) = {
+	[STEP_NONE] = rest,       [STEP_RESUME] = resume,     [STEP_SUSPEND] = suspend,
+	[STEP_CHILL] = chill,     [STEP_WARM] = warm,         [STEP_SCALE] = change_size,
+	[STEP_DOOM] = doom,       [STEP_CREATE] = create,     [STEP_OBSERVE] = observe,
+	[STEP_START] = start,     [STEP_FREEZE] = freeze,     [STEP_THAW] = thaw,
+	[STEP_RESIZE] = resize,   [STEP_DRAIN] = drain_start, [STEP_STOP] = stop,
+	[STEP_DESTROY] = destroy,
+};
 
 /* ---- quotas ------------------------------------------------------------ */
 
@@ -564,7 +396,7 @@ void reconcile(Unit *u)
 		wait_check(u);
 	if (facts.wanted)
 		u->unneeded = false;
-	do_step(u, lifecycle_next(u->compute.state, &facts));
+	steps[lifecycle_next(u->compute.state, &facts)](u);
 }
 
 /* ---- wishes ------------------------------------------------------------ */
@@ -572,7 +404,7 @@ void reconcile(Unit *u)
 void reconcile_resume(Unit *u, const char *reason)
 {
 	u->wanted = true;
-	set_reason(u, reason);
+	change_reason(u, reason);
 	reconcile(u);
 }
 
@@ -580,14 +412,14 @@ void reconcile_suspend(Unit *u, bool drain, const char *reason)
 {
 	u->unwanted = true;
 	u->drained = !drain;
-	set_reason(u, reason);
+	change_reason(u, reason);
 	reconcile(u);
 }
 
 void reconcile_freeze(Unit *u, const char *reason)
 {
 	u->unneeded = true;
-	set_reason(u, reason);
+	change_reason(u, reason);
 	reconcile(u);
 }
 
@@ -600,7 +432,7 @@ void reconcile_resize(Unit *u, int size, const char *reason)
 void reconcile_doom(Unit *u, const char *reason)
 {
 	u->doomed = true;
-	set_reason(u, reason);
+	change_reason(u, reason);
 	reconcile(u);
 }
 

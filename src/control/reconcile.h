@@ -1,6 +1,6 @@
 /*
  * Brings computes to where their state says they are going: the only caller of
- * the driver, and the only one who changes a compute's state.
+ * the driver, and the only one who asks for changes of its state (change.h).
  *
  * Level-triggered: whoever changes a wish calls reconcile(), and so does every
  * answer of store and driver; each time the next step is decided anew from the
@@ -26,8 +26,5 @@ void reconcile_doom(Unit *u, const char *reason);
 
 /* Nothing changes, but its operations say why. */
 void reconcile_note(Unit *u, const char *reason);
-
-/* The record as the store now has it. */
-void reconcile_changed(Unit *u, const Compute *now);
 
 #endif

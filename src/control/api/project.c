@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../autoscale.h"
+#include "../change.h"
 #include "../idle.h"
 #include "../names.h"
 #include "../reconcile.h"
@@ -178,7 +179,7 @@ static void on_deleted(void *arg, const StoreRows *rows, const Fault *why)
 
 		/* One that is busy finds out when the change it is at fails. */
 		if (u && !u->busy)
-			reconcile_changed(u, &rows->computes[i]);
+			change_adopt(u, &rows->computes[i]);
 	}
 	await_next(call);
 }
