@@ -186,9 +186,19 @@ static void became_ready(Instance *i)
 	task_end(i, "");
 }
 
+/* One that an earlier life of ours began tells the same socket; ours gives way to it, and ends. */
+static bool is_ours(const Instance *i)
+{
+	PidFile file = {.phase = SERVER_STARTING};
+
+	return !i->server || !i->program->engine->status(i->home.data, &file) ||
+	       file.pid == process_pid(i->server);
+}
+
 static void on_ready(void *arg)
 {
-	became_ready(arg);
+	if (is_ours(arg))
+		became_ready(arg);
 }
 
 static bool listen_for_ready(Instance *i)
