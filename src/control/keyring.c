@@ -19,17 +19,18 @@ typedef struct Loading {
 	void (*on_done)(Controller *c, const Fault *why);
 } Loading;
 
-/* "admin-…": from where it is kept, and on which machine. */
+/* "admin-…": from where it is kept, on which machine, and where the API listens. */
 static void own_id(const Controller *c, const char *scope, char out[ID_SIZE])
 {
 	char host[256] = "", folder[PATH_MAX] = "", hash[DIGEST_SIZE];
 	const char *const texts[] = {host, folder, c->conf->control.store.s,
-				     c->conf->control.admin_token_file.s};
+				     c->conf->control.admin_token_file.s,
+				     c->conf->control.listen.s};
 
 	gethostname(host, sizeof(host) - 1);
 	if (!getcwd(folder, sizeof(folder)))
 		*folder = 0;
-	digest_of_texts(hash, texts, 4);
+	digest_of_texts(hash, texts, 5);
 	snprintf(out, ID_SIZE, "%s-%.*s", scope, OWN_DIGITS, hash);
 }
 
@@ -48,6 +49,43 @@ bool keyring_is_own(const Controller *c, const char *id)
 	own = tokens_id_of(&c->tokens, hash);
 	return own && strcmp(own, id) == 0;
 }
+
+/* ---- one that is not known --------------------------------------------- */
+
+typedef struct LookUp {
+	Controller *c;
+	void (*on_done)(void *arg);
+	void *arg;
+} LookUp;
+
+static void on_looked_up(void *arg, const StoreRows *rows, const Fault *why)
+{
+	LookUp look = *(LookUp *)arg;
+
+	free(arg);
+	if (why)
+		log_warning("could not look up a token: error=\"%s\"", why->detail);
+	else if (rows->n > 0)
+		tokens_learn(&look.c->tokens, &rows->tokens[0]);
+	if (look.on_done)
+		look.on_done(look.arg);
+}
+
+bool keyring_look_up(Controller *c, const char *authorization, void (*on_done)(void *arg),
+		     void *arg)
+{
+	char hash[HASH_SIZE];
+	LookUp *look;
+
+	if (!c->store->shared || !token_hash_of_header(hash, authorization))
+		return false;
+	look = NEW(LookUp);
+	*look = (LookUp){c, on_done, arg};
+	store_token_find(c->store, hash, (StoreCall){on_looked_up, look});
+	return true;
+}
+
+/* ---- all --------------------------------------------------------------- */
 
 static void on_put(void *arg, const StoreRows *rows, const Fault *why)
 {

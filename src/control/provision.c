@@ -156,9 +156,11 @@ static void note_failure(Provision *p, const char *error)
 	Role *role = p->chore.is_database ? NULL : roster_role(r, p->chore.role.name);
 	OwnedDatabase *database =
 		p->chore.is_database ? roster_database(r, p->chore.database.name) : NULL;
+	char name[2 * ID_SIZE + 2], words[2 * FAILURE_SIZE];
 
-	log_warning("a server refused a role or database: compute=%s name=\"%s\" error=\"%s\"",
-		    p->unit->compute.id, name_of(&p->chore), error);
+	log_warning("a server refused a role or database: compute=%s name=%s error=%s",
+		    p->unit->compute.id, text_quote(name, sizeof(name), name_of(&p->chore)),
+		    text_quote(words, sizeof(words), error));
 	if (role)
 		text_copy(role->failure, sizeof(role->failure), error);
 	if (database)
@@ -208,9 +210,11 @@ static void on_database_settled(void *arg, const StoreRows *rows, const Fault *w
 static void settle(Provision *p)
 {
 	Store *store = p->unit->controller->store;
+	char name[2 * ID_SIZE + 2];
 
-	log_info("told a server of a role or database: compute=%s name=\"%s\" what=%s",
-		 p->unit->compute.id, name_of(&p->chore), pending_of(&p->chore));
+	log_info("told a server of a role or database: compute=%s name=%s what=%s",
+		 p->unit->compute.id, text_quote(name, sizeof(name), name_of(&p->chore)),
+		 pending_of(&p->chore));
 	forget_sayings(p);
 	p->settling = true;
 	if (p->chore.is_database)

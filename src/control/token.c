@@ -113,17 +113,22 @@ const char *tokens_id_of(const Tokens *t, const char *hash)
 	return known ? known->token.id : NULL;
 }
 
-Caller tokens_caller(const Tokens *t, const char *authorization)
+bool token_hash_of_header(char hash[HASH_SIZE], const char *authorization)
 {
 	static const char scheme[] = "Bearer ";
-	const KnownToken *known;
-	Caller caller = {.scope = SCOPE_NONE};
-	char hash[HASH_SIZE];
 
 	if (!authorization || strncasecmp(authorization, scheme, sizeof(scheme) - 1) != 0)
-		return caller;
+		return false;
 	token_hash(hash, authorization + sizeof(scheme) - 1);
-	known = find(t, hash);
+	return true;
+}
+
+Caller tokens_caller(const Tokens *t, const char *authorization)
+{
+	Caller caller = {.scope = SCOPE_NONE};
+	char hash[HASH_SIZE];
+	const KnownToken *known = token_hash_of_header(hash, authorization) ? find(t, hash) : NULL;
+
 	if (!known)
 		return caller;
 	caller.scope = scope_of_word(known->token.scope);

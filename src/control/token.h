@@ -54,6 +54,9 @@ const char *tokens_id_of(const Tokens *t, const char *hash);
 /* Who it is that sends such an Authorization header, or NULL for none. */
 Caller tokens_caller(const Tokens *t, const char *authorization);
 
+/* The hash of the token in it; false if there is none. */
+bool token_hash_of_header(char hash[HASH_SIZE], const char *authorization);
+
 void token_hash(char out[HASH_SIZE], const char *token);
 void token_make(char out[TOKEN_SIZE]);
 

@@ -12,7 +12,7 @@
 
 #define SETTINGS_MOST 64
 
-typedef enum Place { BODY, BODY_NUMBER, CONFIG_NUMBER, CONFIG_ANY, QUERY } Place;
+typedef enum Place { BODY, BODY_NUMBER, CONFIG_NUMBER, CONFIG_ANY, QUERY, PATH } Place;
 
 typedef struct Option {
 	const char *name, *value_name; /* value_name NULL: a switch */

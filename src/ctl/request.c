@@ -27,23 +27,42 @@ static void add_query(Buf *url, const char *key, const char *value)
 	}
 }
 
+/* What takes the place of {} or {KEY}. */
+static const char *value_of_gap(const Call *call, const char *key, size_t n)
+{
+	for (int i = 0; n > 0 && i < N_OPTIONS; i++) {
+		const Option *o = &ctl_options[i];
+
+		if (o->place == PATH && strlen(o->key) == n && strncmp(o->key, key, n) == 0)
+			return call->values[i];
+	}
+	return call->argument;
+}
+
+static void add_path(Buf *url, const Call *call)
+{
+	const char *path = call->command->path, *gap;
+
+	while ((gap = strchr(path, '{')) != NULL) {
+		size_t n = strcspn(gap + 1, "}");
+		char *escaped = http_escape(value_of_gap(call, gap + 1, n));
+
+		buf_append(url, (Span){(const uint8_t *)path, (size_t)(gap - path)});
+		buf_append(url, span_of_text(escaped));
+		free(escaped);
+		path = gap + n + 2;
+	}
+	buf_append(url, span_of_text(path));
+}
+
 /* The request's address; page is a cursor or NULL. free() it. */
 static char *url_of(const Call *call, const Setup *setup, const char *page)
 {
-	const char *path = call->command->path, *gap = strstr(path, "{}");
 	Buf url = {0};
 	char *text;
 
 	buf_append(&url, span_of_text(setup->url));
-	if (gap) {
-		char *escaped = http_escape(call->argument);
-
-		buf_append(&url, (Span){(const uint8_t *)path, (size_t)(gap - path)});
-		buf_append(&url, span_of_text(escaped));
-		free(escaped);
-		path = gap + 2;
-	}
-	buf_append(&url, span_of_text(path));
+	add_path(&url, call);
 	for (int i = 0; i < N_OPTIONS; i++) {
 		if (ctl_options[i].place == QUERY && call->values[i])
 			add_query(&url, ctl_options[i].key, call->values[i]);
@@ -98,6 +117,7 @@ static void add_to_body(json_t *body, const Option *option, const char *value)
 		return;
 	case CONFIG_ANY: /* said more than once: see add_settings() */
 	case QUERY:
+	case PATH:
 		return;
 	}
 }

@@ -138,7 +138,7 @@ def test_every_route_answers_as_the_document_says(control, document):
     call("GET", "/api/v1/compute/shop")
     call("PATCH", "/api/v1/compute/shop", {"config": {"image": None}})
     for way in ("/api/v1/wake_compute?endpointish=shop&timeout=60",
-                "/proxy_wake_compute?endpointish=shop"):
+                "/proxy_wake_compute?endpointish=shop", "/wake_compute?endpointish=shop"):
         assert call("GET", way).status == 200
     for method in ("POST", "PUT"):
         assert call(method, "/compute/api/v2/computes/shop/wake").status == 200
@@ -159,6 +159,9 @@ def test_every_route_answers_as_the_document_says(control, document):
     for period in ("", "?granularity=daily", "?from=0&to=2026-01-01T00:00:00Z"):
         call("GET", f"{at}/usage{period}")
     db = "/api/v1/compute/shop"
+    call("GET", f"{at}/operations?limit=2")
+    call("GET", "/api/v1/endpoints/shop/jwks")
+    call("GET", "/endpoints/shop/jwks")
     call("POST", f"{db}/roles", {"name": "a reader"})
     assert call("POST", f"{db}/roles/a%20reader/password").status == 200
     call("POST", f"{db}/databases", {"name": "books", "owner": "a reader"})

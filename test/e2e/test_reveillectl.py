@@ -120,3 +120,25 @@ def test_json_is_what_the_api_said(ctl, control):
     for shown in (listed, ctl.json("compute", "show", "db"), ctl.json("why", "db")["compute"]):
         del shown["last_activity"]    # which is reckoned anew each time, to the millisecond
         assert shown == {name: control.show()[name] for name in shown}
+
+
+def test_roles_databases_and_tokens(control, ctl):
+    project = control.project()
+    control.compute("db", project)
+    role = ctl.json("role", "create", "db", "--name", "a reader")
+    assert "a reader" in ctl("role", "list", "db") and "put" in ctl("role", "list", "db")
+    assert ctl.json("database", "create", "db", "--name", "b/c", "--owner", "a reader")["owner"] == "a reader"
+    other = ctl.json("role", "password", "db", "--role", "a reader")
+    assert other["password"] != role["password"]
+    with psycopg.connect(other["connection_uri"]) as conn:
+        assert conn.execute("select current_database()").fetchone() == ("b/c",)
+    assert "b/c" in ctl("database", "list", "db")
+    ctl("database", "delete", "db", "--database", "b/c")
+    assert "dropped from db" in ctl("role", "delete", "db", "--role", "a reader")
+    token = ctl.json("token", "create", "ci", "--scope", "project", "--project-id", project)
+    assert control.get("/api/v1/compute/db", token=token["token"]).status == 200
+    assert token["id"] in ctl("token", "list")
+    ctl("token", "delete", token["id"])
+    assert control.get("/api/v1/compute/db", token=token["token"]).status == 401
+    assert "its server is ready" in ctl("project", "operations", project)
+    assert ctl.run("role", "delete", "db")[2].count("needs --role ROLE")

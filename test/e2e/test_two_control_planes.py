@@ -54,6 +54,32 @@ def test_the_one_that_helps_serves_the_same_api(pair):
     assert first.state() == "suspended"
 
 
+def test_the_proxy_of_the_one_that_helps_is_let_in_by_the_one_in_charge(pair):
+    first, second = pair
+    password = first.compute("db", project=first.project())["connection_uri"].split(":")[2].split("@")[0]
+    for tree in reversed(pair):
+        with psycopg.connect(host="127.0.0.1", port=tree.proxy.port, user="app", password=password,
+                             dbname="db/app") as conn:
+            assert conn.execute("select 1").fetchone() == (1,)
+    scopes = sorted(t["scope"] for t in first.get("/api/v1/tokens").body["tokens"])
+    assert scopes == ["admin", "proxy", "proxy"]
+
+
+def test_a_new_password_holds_at_once_at_both_proxies(pair):
+    first, second = pair
+    first.compute("db", project=first.project())
+    old = second.call("POST", "/api/v1/compute/db/roles", {"name": "r"}).body["password"]
+    new = second.call("POST", "/api/v1/compute/db/roles/r/password").body["password"]
+    for tree in pair:
+        def log_in(password):
+            with psycopg.connect(host="127.0.0.1", port=tree.proxy.port, user="r",
+                                 password=password, dbname="db/app") as conn:
+                return conn.execute("select 1").fetchone()
+        assert log_in(new) == (1,)
+        with pytest.raises(psycopg.OperationalError):
+            log_in(old)
+
+
 def test_the_scheduler_moves_within_10_seconds_and_nothing_starts_twice(pair):
     first, second = pair
     project = first.project(idle_timeout=0)

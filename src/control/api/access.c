@@ -50,3 +50,9 @@ void api_access_control(Call *call)
 	if (u)
 		call_answer(call, 200, json_of_access(call, u, role));
 }
+
+void api_jwks(Call *call)
+{
+	if (call_endpoint(call))
+		call_answer(call, 200, json_pack("{s:[]}", "jwks"));
+}

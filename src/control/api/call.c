@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../keyring.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "forward.h"
+#include "neon.h"
 #include "past.h"
 #include "route.h"
 #include "schema.h"
@@ -68,6 +70,8 @@ void call_problem(Call *call, int status, const char *title, const char *detail,
 				 status);
 	if (reason)
 		json_object_set_new(body, "reason", json_string(reason));
+	if (call->route && neon_knows(call->route))
+		neon_explain(body, status, detail, reason);
 	if (call->hint)
 		json_object_set_new(body, "hint", json_string(call->hint));
 	if (status == 401)
@@ -280,12 +284,29 @@ static bool has_scope(Call *call)
 	return false;
 }
 
+/*
+ * A token that only the store may know.  Who sends a body along is refused and has to come
+ * again: nothing is read of a stranger.
+ */
+static bool is_to_be_looked_up(Call *call)
+{
+	const char *shown = request_header(call->request, "Authorization");
+
+	if (call->who.scope != SCOPE_NONE || call->route->scope == SCOPE_NONE ||
+	    !call->c->store->shared)
+		return false;
+	if (!request_has_body(call->request))
+		return shown;
+	keyring_look_up(call->c, shown, NULL, NULL);
+	return false;
+}
+
 /* Whoever needs no token might be anybody, so nothing of his is kept. */
 static bool may(Call *call)
 {
 	if (call->who.scope != SCOPE_NONE)
 		request_trust(call->request);
-	if (!is_within_rate(call) || !has_scope(call))
+	if (!is_within_rate(call) || !(is_to_be_looked_up(call) || has_scope(call)))
 		return false;
 	if (call->route->scope != SCOPE_NONE || !request_has_body(call->request))
 		return true;
@@ -340,20 +361,11 @@ static void handle(Call *call)
 		call->route->handle(call);
 }
 
-/* api_on_head() has let it in, though its token may have been dropped since. */
-void api_on_request(void *controller, Request *r)
+/* Its token may have been dropped since it was let in. */
+static void take_in(Call *call)
 {
-	Call *call = call_new(controller, r);
-	char allow[ALLOW_SIZE];
-	bool found = find_route(call, allow);
 	Fault why;
 
-	assert(found);
-	if (is_anothers(call)) {
-		call_free(call);
-		api_forward(controller, r);
-		return;
-	}
 	if (!has_scope(call))
 		return;
 	if (read_body(call, &why) && schema_knows(call->route->body, call->body, &why) &&
@@ -361,4 +373,31 @@ void api_on_request(void *controller, Request *r)
 		handle(call);
 	else
 		call_refuse(call, &why, NULL);
+}
+
+static void on_looked_up(void *arg)
+{
+	Call *call = arg;
+
+	call->who = tokens_caller(&call->c->tokens, request_header(call->request, "Authorization"));
+	take_in(call);
+}
+
+/* api_on_head() has let it in. */
+void api_on_request(void *controller, Request *r)
+{
+	Call *call = call_new(controller, r);
+	char allow[ALLOW_SIZE];
+	bool found = find_route(call, allow);
+
+	assert(found);
+	if (is_anothers(call)) {
+		call_free(call);
+		api_forward(controller, r);
+		return;
+	}
+	if (call->who.scope == SCOPE_NONE && call->route->scope != SCOPE_NONE &&
+	    keyring_look_up(call->c, request_header(r, "Authorization"), on_looked_up, call))
+		return;
+	take_in(call);
 }

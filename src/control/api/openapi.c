@@ -9,6 +9,7 @@
 
 #include "api.h"
 #include "base/text.h"
+#include "neon.h"
 #include "route.h"
 #include "schema.h"
 
@@ -81,28 +82,30 @@ static json_t *answer_of(const char *what)
 	return answer;
 }
 
-static void add_refusal(json_t *answers, const char *status)
+static void add_refusal(json_t *answers, const Route *route, const char *status)
 {
 	json_object_set_new(answers, status,
-			    json_pack("{s:s}", "$ref", "#/components/responses/Problem"));
+			    json_pack("{s:s}", "$ref",
+				      neon_knows(route) ? "#/components/responses/NeonProblem"
+							: "#/components/responses/Problem"));
 }
 
 static void add_refusals(json_t *answers, const Route *route)
 {
 	if (route->scope != SCOPE_NONE) {
-		add_refusal(answers, "401");
-		add_refusal(answers, "403");
+		add_refusal(answers, route, "401");
+		add_refusal(answers, route, "403");
 	}
-	if (strstr(route->path, ":id") || strstr(route->query, "endpointish"))
-		add_refusal(answers, "404");
+	if (strchr(route->path, ':') || strstr(route->query, "endpointish"))
+		add_refusal(answers, route, "404");
 	if (*route->body) {
-		add_refusal(answers, "400");
-		add_refusal(answers, "413");
+		add_refusal(answers, route, "400");
+		add_refusal(answers, route, "413");
 	}
 	if (*route->body || *route->query)
-		add_refusal(answers, "422");
-	add_refusal(answers, "429");
-	add_refusal(answers, "default");
+		add_refusal(answers, route, "422");
+	add_refusal(answers, route, "429");
+	add_refusal(answers, route, "default");
 }
 
 /* "204, 202 Compute" */
@@ -198,15 +201,18 @@ static bool is_sent(const char *schema)
 	return false;
 }
 
+static json_t *refusal(const char *schema)
+{
+	return json_pack("{s:s, s:o}", "description", "It was not done, and why", "content",
+			 content_of("application/problem+json", schema_of_type(schema)));
+}
+
 static json_t *components(void)
 {
-	json_t *problem =
-		json_pack("{s:s, s:o}", "description", "It was not done, and why", "content",
-			  content_of("application/problem+json", schema_of_type("Problem")));
-
-	return json_pack("{s:o, s:{s:o}, s:{s:{s:s, s:s}}}", "schemas", schemas_make(is_sent),
-			 "responses", "Problem", problem, "securitySchemes", "bearer", "type",
-			 "http", "scheme", "bearer");
+	return json_pack("{s:o, s:{s:o, s:o}, s:{s:{s:s, s:s}}}", "schemas", schemas_make(is_sent),
+			 "responses", "Problem", refusal("Problem"), "NeonProblem",
+			 refusal("NeonProblem"), "securitySchemes", "bearer", "type", "http",
+			 "scheme", "bearer");
 }
 
 void api_openapi(Call *call)

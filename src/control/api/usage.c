@@ -36,6 +36,12 @@ static void on_operations(void *arg, const StoreRows *rows, const Fault *why)
 	page_answer(call, "operations", list, *next ? next : NULL);
 }
 
+static void list_operations(Call *call, Page *page)
+{
+	page->before = strtoll(page->after, NULL, 10);
+	store_operation_list(call->c->store, page, (StoreCall){on_operations, call});
+}
+
 void api_operation_list(Call *call)
 {
 	Page page = {0};
@@ -44,8 +50,18 @@ void api_operation_list(Call *call)
 		return;
 	text_copy(page.compute_id, sizeof(page.compute_id), call->id);
 	text_copy(page.project_id, sizeof(page.project_id), call_tenant(call));
-	page.before = strtoll(page.after, NULL, 10);
-	store_operation_list(call->c->store, &page, (StoreCall){on_operations, call});
+	list_operations(call, &page);
+}
+
+/* Also of one that was deleted. */
+void api_operation_list_of_project(Call *call)
+{
+	Page page = {0};
+
+	if (!page_of_query(call, &page))
+		return;
+	text_copy(page.project_id, sizeof(page.project_id), call->id);
+	list_operations(call, &page);
 }
 
 /* ---- usage ------------------------------------------------------------- */
