@@ -50,6 +50,9 @@ Process *process_adopt(Loop *loop, pid_t pid, uint64_t start, ProcessEnd on_end,
 
 void process_signal(const Process *p, int number);
 pid_t process_pid(const Process *p);
+
+/* False from the moment of its end, also while on_end() was not called yet. */
+bool process_lives(const Process *p);
 uint64_t process_start(const Process *p); /* see machine_process_start() */
 
 /* Watches it no longer; the process itself goes on. */

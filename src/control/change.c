@@ -152,14 +152,17 @@ void change_to_active(Unit *u, const Sight *sight)
 	move(u, &m);
 }
 
-/* The server goes on, so it must still be found where it was. */
+/*
+ * If the server has just ended, and we are about to hear of it, nobody knows when: we may have
+ * stood still ourselves.
+ */
 void change_with_server(Unit *u, ComputeState to, bool unseen, const char *reason)
 {
 	Move m = move_of(u, to, reason);
 
 	text_copy(m.incarnation, sizeof(m.incarnation), u->compute.incarnation);
 	text_copy(m.address, sizeof(m.address), u->compute.address);
-	m.unseen = unseen;
+	m.unseen = unseen || !u->controller->driver->ops->lives(u->instance);
 	move(u, &m);
 }
 

@@ -22,7 +22,7 @@ void heartbeat(void *controller)
 	int n = 0;
 
 	for (const Unit *u = c->fleet.units; u; u = u->hh.next) {
-		if (!unit_is_up(u))
+		if (!unit_is_up(u) || !u->controller->driver->ops->lives(u->instance))
 			continue;
 		text_copy(beats[n].compute_id, ID_SIZE, u->compute.id);
 		beats[n++].last_activity = unit_last_activity(u);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,6 +84,13 @@ Process *process_adopt(Loop *loop, pid_t pid, uint64_t start, ProcessEnd on_end,
 void process_signal(const Process *p, int number)
 {
 	syscall(SYS_pidfd_send_signal, p->pidfd, number, NULL, 0);
+}
+
+bool process_lives(const Process *p)
+{
+	struct pollfd end = {.fd = p->pidfd, .events = POLLIN};
+
+	return poll(&end, 1, 0) == 0;
 }
 
 pid_t process_pid(const Process *p)

@@ -102,6 +102,9 @@ typedef struct DriverOps {
 	/* Lets nobody new in; who is in may go on.  The server ends when nobody is left. */
 	void (*close_door)(Instance *i);
 	Crowd (*look)(Instance *i); /* who is in */
+
+	/* At this moment; that it has ended may be about to be told. */
+	bool (*lives)(const Instance *i);
 } DriverOps;
 
 struct Driver {

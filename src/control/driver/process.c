@@ -211,6 +211,11 @@ static void op_detach(Instance *i)
 	loop_bury(i->driver->loop, i, free);
 }
 
+static bool op_lives(const Instance *i)
+{
+	return i->server && process_lives(i->server);
+}
+
 static const DriverOps ops = {
 	.admits = op_admits,
 	.attach = op_attach,
@@ -227,6 +232,7 @@ static const DriverOps ops = {
 	.measure = folder_measure,
 	.close_door = server_close_door,
 	.look = server_crowd,
+	.lives = op_lives,
 };
 
 /* ---- opening ----------------------------------------------------------- */
