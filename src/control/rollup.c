@@ -36,11 +36,12 @@ static bool is_over(int64_t hour)
 
 static json_t *json_of_hour(const UsageHour *h)
 {
-	return json_pack("{s:s, s:f, s:f, s:f, s:I, s:I}", "compute_id", h->compute_id,
+	return json_pack("{s:s, s:f, s:f, s:f, s:f, s:I, s:I}", "compute_id", h->compute_id,
 			 "active_seconds", (double)h->active_us / 1e6, "frozen_seconds",
 			 (double)h->frozen_us / 1e6, "compute_seconds", (double)h->compute_us / 1e9,
-			 "storage_byte_seconds", (json_int_t)h->storage_byte_seconds,
-			 "proxied_bytes", (json_int_t)h->proxied_bytes);
+			 "cpu_seconds", (double)h->cpu_us / 1e6, "storage_byte_seconds",
+			 (json_int_t)h->storage_byte_seconds, "proxied_bytes",
+			 (json_int_t)h->proxied_bytes);
 }
 
 /* What is corrected says what it was. */
