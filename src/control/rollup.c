@@ -77,13 +77,11 @@ static void write_letter(Letter *l, const char *url, const UsageNews *news, int 
 
 static int letters_of_project(Rollup *r, const UsageNews *news, int n, Letter *letters)
 {
-	const ProjectEntry *e = fleet_entry(&r->c->fleet, news[0].now.project_id);
+	const char *url = fleet_webhook(&r->c->fleet, news[0].now.project_id);
 	int written = 0;
 
-	if (!e || !*e->settings.webhook_url)
-		return 0;
-	for (int i = 0; i < n; i += MOST_NEWS, written++)
-		write_letter(&letters[written], e->settings.webhook_url, news + i,
+	for (int i = 0; *url && i < n; i += MOST_NEWS, written++)
+		write_letter(&letters[written], url, news + i,
 			     n - i < MOST_NEWS ? n - i : MOST_NEWS, written);
 	return written;
 }
@@ -172,6 +170,7 @@ static void publish_next(Rollup *r)
 		return;
 	}
 	r->next = r->hour;
+	fleet_sweep_departed(&r->c->fleet, clock_ms() - (LATE + METER_HOUR) / 1000);
 	timer_arm(&r->timer, LOOK_MS);
 }
 

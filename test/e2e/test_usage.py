@@ -269,10 +269,10 @@ def test_e2_8_bytes_through_the_proxy_are_counted_once(control):
         w.execute("select repeat('x', 100000)")
     procs.wait_until(lambda: control.usage(compute["project_id"])["proxied_bytes"] > 100_000, 20,
                      "the bytes")
-    [(received, sent)] = control.store("select sum(received), sum(sent) from traffic_hours")
-    assert received < 10_000 and 100_000 < sent < 120_000
-    control.kill()
-    assert control.store("select sum(received), sum(sent) from traffic_hours") == [(received, sent)]
+    for _ in range(2):
+        [(received, sent)] = control.store("select sum(received), sum(sent) from traffic_hours")
+        assert received < 1000 and 100_000 < sent < 101_000
+        control.kill()
 
 
 def test_e2_9_what_cpus_did_is_counted_beside_the_time_of_units(control):
