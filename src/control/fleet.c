@@ -99,14 +99,56 @@ void fleet_set_project(Fleet *f, const Project *p)
 	e->settings = settings_of_project(p->config);
 }
 
+static void remember_webhook(Fleet *f, const ProjectEntry *e)
+{
+	Departed *d = NEW(Departed);
+
+	text_copy(d->project_id, sizeof(d->project_id), e->project.id);
+	text_copy(d->webhook_url, sizeof(d->webhook_url), e->settings.webhook_url);
+	d->at_ms = clock_ms();
+	LIST_INSERT_HEAD(&f->departed, d, link);
+}
+
 void fleet_forget_project(Fleet *f, const char *id)
 {
 	ProjectEntry *e = fleet_entry(f, id);
 
 	if (!e)
 		return;
+	if (*e->settings.webhook_url)
+		remember_webhook(f, e);
 	HASH_DEL(f->projects, e);
 	free(e);
+}
+
+const char *fleet_webhook(const Fleet *f, const char *project_id)
+{
+	const ProjectEntry *e = fleet_entry(f, project_id);
+	const Departed *d;
+
+	if (e)
+		return e->settings.webhook_url;
+	LIST_FOREACH(d, &f->departed, link)
+	{
+		if (strcmp(d->project_id, project_id) == 0)
+			return d->webhook_url;
+	}
+	return "";
+}
+
+void fleet_sweep_departed(Fleet *f, int64_t before_ms)
+{
+	Departed *d = LIST_FIRST(&f->departed);
+
+	while (d) {
+		Departed *next = LIST_NEXT(d, link);
+
+		if (d->at_ms < before_ms) {
+			LIST_REMOVE(d, link);
+			free(d);
+		}
+		d = next;
+	}
 }
 
 const Project *fleet_project(const Fleet *f, const char *id)

@@ -82,7 +82,16 @@ struct ProjectEntry {
 	UT_hash_handle hh;
 };
 
+/* A deleted project, of whose last hours its webhook is still to hear. */
+typedef struct Departed {
+	char project_id[ID_SIZE];
+	char webhook_url[SETTINGS_URL_SIZE];
+	int64_t at_ms;
+	LIST_ENTRY(Departed) link;
+} Departed;
+
 typedef struct Fleet {
+	LIST_HEAD(, Departed) departed;
 	Unit *units;
 	ProjectEntry *projects;
 } Fleet;
@@ -97,6 +106,11 @@ Unit *fleet_compute(const Fleet *f, const char *id);
 /* Remembers what a project wants of its computes. */
 void fleet_set_project(Fleet *f, const Project *p);
 void fleet_forget_project(Fleet *f, const char *id);
+
+/* Where a project wants letters, "" for nowhere; also if it was deleted since the last sweep. */
+const char *fleet_webhook(const Fleet *f, const char *project_id);
+void fleet_sweep_departed(Fleet *f, int64_t before_ms);
+
 const Project *fleet_project(const Fleet *f, const char *id); /* or NULL */
 ProjectEntry *fleet_entry(const Fleet *f, const char *id);    /* or NULL */
 ProjectSettings fleet_settings(const Fleet *f, const char *project_id);

@@ -21,9 +21,11 @@ void heartbeat(void *controller)
 	Heartbeat *beats = mem_new(HASH_COUNT(c->fleet.units), sizeof(*beats));
 	int n = 0;
 
-	for (const Unit *u = c->fleet.units; u; u = u->hh.next) {
+	for (Unit *u = c->fleet.units; u; u = u->hh.next) {
 		if (!unit_is_up(u) || !u->controller->driver->ops->lives(u->instance))
 			continue;
+		beats[n].cpu_us = ledger_cpu_us(u);
+		beats[n].cpu_start = u->tab.cpu_start;
 		text_copy(beats[n].compute_id, ID_SIZE, u->compute.id);
 		beats[n++].last_activity = unit_last_activity(u);
 	}

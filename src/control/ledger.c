@@ -47,6 +47,38 @@ static void pass(Unit *u, int64_t now)
 	}
 }
 
+/* ---- CPUs -------------------------------------------------------------- */
+
+/* What a server has used since it started; false if it cannot be found out. */
+static bool cpu_of(const Unit *u, int64_t *us)
+{
+	ServerStat stat;
+
+	if (!u->controller->driver->ops->stat(u->instance, &stat))
+		return false;
+	*us = stat.cpu_us;
+	return true;
+}
+
+/* A server that has just started has used nothing before. */
+static void set_cpu_start(Unit *u, bool is_new)
+{
+	u->tab.cpu_start = 0;
+	if (!is_new && !cpu_of(u, &u->tab.cpu_start))
+		u->tab.cpu_start = -1;
+}
+
+int64_t ledger_cpu_us(Unit *u)
+{
+	int64_t us;
+
+	if (u->tab.started_at == 0 || !cpu_of(u, &us))
+		return 0;
+	if (u->tab.cpu_start < 0)
+		u->tab.cpu_start = us;
+	return us > u->tab.cpu_start ? us - u->tab.cpu_start : 0;
+}
+
 /* ---- states ------------------------------------------------------------ */
 
 /* The clock since boot as it was when the record was written. */
@@ -81,6 +113,13 @@ static void resize(Unit *u, int size)
 	clock = u->tab.clock;
 	tab_begin(&u->tab, at, boot_us, size);
 	u->tab.clock = clock;
+	set_cpu_start(u, false);
+}
+
+static void begin(Unit *u, bool is_new)
+{
+	tab_begin(&u->tab, u->compute.since, boot_of_record(&u->compute), u->compute.size);
+	set_cpu_start(u, is_new);
 }
 
 void ledger_changed(Unit *u, const Compute *before)
@@ -90,7 +129,7 @@ void ledger_changed(Unit *u, const Compute *before)
 	if (was && !is)
 		end(u, boot_of_record(&u->compute));
 	else if (is && !was)
-		tab_begin(&u->tab, u->compute.since, boot_of_record(&u->compute), u->compute.size);
+		begin(u, before->state == COMPUTE_RESUMING);
 	else if (is && u->tab.started_at > 0 && u->tab.size != u->compute.size)
 		resize(u, u->compute.size);
 	if (is != was || before->size != u->compute.size)

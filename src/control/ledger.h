@@ -28,6 +28,9 @@ void ledger_watch(Unit *u);
 void ledger_blame(Unit *u, const Cause *cause, int64_t ago_us);
 void ledger_blame_kind(Unit *u, CauseKind kind);
 
+/* What its server has used of CPUs in the interval that is open; 0 if that is not known. */
+int64_t ledger_cpu_us(Unit *u);
+
 /* Writes down who kept computes awake until now. */
 void ledger_write(Controller *c);
 

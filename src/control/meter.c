@@ -43,17 +43,38 @@ static bool is_of(const char *compute_id, const char *id)
 	return !*compute_id || strcmp(compute_id, id) == 0;
 }
 
+#define MS INT64_C(1000)
+
+/* Of an amount that came evenly between two moments, what came before `at`. */
+static int64_t part_before(int64_t amount, int64_t begin, int64_t end, int64_t at)
+{
+	int64_t length = (end - begin) / MS, part = (at - begin) / MS;
+
+	if (at >= end)
+		return amount;
+	if (part <= 0)
+		return 0;
+	return amount / length * part + amount % length * part / length;
+}
+
+static int64_t part_within(int64_t amount, int64_t begin, int64_t end, int64_t from, int64_t to)
+{
+	return part_before(amount, begin, end, to) - part_before(amount, begin, end, from);
+}
+
 /* ---- intervals --------------------------------------------------------- */
 
 static void add_interval(Usage *sum, const Interval *i, int64_t from, int64_t to)
 {
-	int64_t us = overlap(i->started_at, i->ended_at ? i->ended_at : i->last_seen, from, to);
+	int64_t end = i->ended_at ? i->ended_at : i->last_seen;
+	int64_t us = overlap(i->started_at, end, from, to);
 
 	if (i->kind == INTERVAL_FROZEN) {
 		add(&sum->frozen_us, us);
 	} else if (i->kind == INTERVAL_ACTIVE) {
 		add(&sum->active_us, us);
 		add(&sum->compute_us, times(us, i->size));
+		add(&sum->cpu_us, part_within(i->cpu_us, i->started_at, end, from, to));
 	}
 }
 
@@ -97,20 +118,6 @@ int64_t meter_storage(const StorageSample *samples, int n, const char *compute_i
 
 /* ---- bytes ------------------------------------------------------------- */
 
-#define MS INT64_C(1000)
-
-/* Of an hour's bytes, those until then. */
-static int64_t bytes_until(int64_t bytes, int64_t hour, int64_t end, int64_t at)
-{
-	int64_t length = (end - hour) / MS, part = (at - hour) / MS;
-
-	if (at >= end)
-		return bytes;
-	if (part <= 0)
-		return 0;
-	return bytes / length * part + bytes % length * part / length;
-}
-
 int64_t meter_traffic(const Traffic *hours, int n, const char *compute_id, int64_t from, int64_t to,
 		      int64_t now)
 {
@@ -123,8 +130,7 @@ int64_t meter_traffic(const Traffic *hours, int n, const char *compute_id, int64
 		if (now < end)
 			end = now > t->hour + MS ? now : t->hour + MS;
 		if (is_of(compute_id, t->compute_id))
-			add(&sum, bytes_until(bytes, t->hour, end, to) -
-					  bytes_until(bytes, t->hour, end, from));
+			add(&sum, part_within(bytes, t->hour, end, from, to));
 	}
 	return sum;
 }
@@ -144,6 +150,7 @@ UsageHour meter_hour(const Compute *compute, int64_t hour, const Interval *inter
 	h.active_us = sum.active_us;
 	h.frozen_us = sum.frozen_us;
 	h.compute_us = sum.compute_us;
+	h.cpu_us = sum.cpu_us;
 	h.storage_byte_seconds = meter_storage(samples, n_samples, compute->id, hour, end);
 	return h;
 }
@@ -151,7 +158,7 @@ UsageHour meter_hour(const Compute *compute, int64_t hour, const Interval *inter
 bool meter_is_revised(const UsageHour *published, const UsageHour *now)
 {
 	return published->active_us != now->active_us || published->frozen_us != now->frozen_us ||
-	       published->compute_us != now->compute_us ||
+	       published->compute_us != now->compute_us || published->cpu_us != now->cpu_us ||
 	       published->storage_byte_seconds != now->storage_byte_seconds ||
 	       published->proxied_bytes != now->proxied_bytes;
 }

@@ -16,6 +16,7 @@ typedef struct Usage {
 	int64_t active_us;  /* time */
 	int64_t frozen_us;  /* time that costs nothing */
 	int64_t compute_us; /* active time × thousandths of a compute unit */
+	int64_t cpu_us;     /* time of CPUs; that of an interval counts as if it had come evenly */
 } Usage;
 
 /* Adds what these intervals used within [from, to). compute_id "" counts all computes. */

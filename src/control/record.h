@@ -91,6 +91,8 @@ typedef struct Interval {
 	int64_t started_at, last_seen;
 	int64_t ended_at;     /* 0 while it is open */
 	int64_t started_boot; /* on the clock since boot; 0 if the machine was booted since */
+	int64_t cpu_start;    /* what its server had used of CPUs before; -1: not known */
+	int64_t cpu_us;       /* and has used since */
 } Interval;
 
 /*
@@ -149,6 +151,7 @@ typedef struct UsageHour {
 	int64_t hour;
 	int64_t active_us, frozen_us;
 	int64_t compute_us; /* time × thousandths of a compute unit */
+	int64_t cpu_us;
 	int64_t storage_byte_seconds, proxied_bytes;
 	int64_t revision; /* 1, and one more whenever it had to be corrected */
 } UsageHour;

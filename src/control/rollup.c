@@ -36,11 +36,12 @@ static bool is_over(int64_t hour)
 
 static json_t *json_of_hour(const UsageHour *h)
 {
-	return json_pack("{s:s, s:f, s:f, s:f, s:I, s:I}", "compute_id", h->compute_id,
+	return json_pack("{s:s, s:f, s:f, s:f, s:f, s:I, s:I}", "compute_id", h->compute_id,
 			 "active_seconds", (double)h->active_us / 1e6, "frozen_seconds",
 			 (double)h->frozen_us / 1e6, "compute_seconds", (double)h->compute_us / 1e9,
-			 "storage_byte_seconds", (json_int_t)h->storage_byte_seconds,
-			 "proxied_bytes", (json_int_t)h->proxied_bytes);
+			 "cpu_seconds", (double)h->cpu_us / 1e6, "storage_byte_seconds",
+			 (json_int_t)h->storage_byte_seconds, "proxied_bytes",
+			 (json_int_t)h->proxied_bytes);
 }
 
 /* What is corrected says what it was. */
@@ -76,13 +77,11 @@ static void write_letter(Letter *l, const char *url, const UsageNews *news, int 
 
 static int letters_of_project(Rollup *r, const UsageNews *news, int n, Letter *letters)
 {
-	const ProjectEntry *e = fleet_entry(&r->c->fleet, news[0].now.project_id);
+	const char *url = fleet_webhook(&r->c->fleet, news[0].now.project_id);
 	int written = 0;
 
-	if (!e || !*e->settings.webhook_url)
-		return 0;
-	for (int i = 0; i < n; i += MOST_NEWS, written++)
-		write_letter(&letters[written], e->settings.webhook_url, news + i,
+	for (int i = 0; *url && i < n; i += MOST_NEWS, written++)
+		write_letter(&letters[written], url, news + i,
 			     n - i < MOST_NEWS ? n - i : MOST_NEWS, written);
 	return written;
 }
@@ -171,6 +170,7 @@ static void publish_next(Rollup *r)
 		return;
 	}
 	r->next = r->hour;
+	fleet_sweep_departed(&r->c->fleet, clock_ms() - (LATE + METER_HOUR) / 1000);
 	timer_arm(&r->timer, LOOK_MS);
 }
 

@@ -39,6 +39,7 @@ void tab_resume(Tab *t, const Interval *open)
 	t->seen_at = open->last_seen;
 	t->watched = false;
 	t->size = open->size;
+	t->cpu_start = open->cpu_start;
 }
 
 void tab_watch(Tab *t, int64_t boot_us)

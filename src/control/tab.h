@@ -17,8 +17,9 @@ typedef struct Tab {
 	int64_t started_boot;
 	int64_t seen_at; /* how far it is known, while nobody watches the server */
 	bool watched;
-	int size;         /* thousandths of a compute unit */
-	int64_t ended_at; /* of the interval before it */
+	int size;          /* thousandths of a compute unit */
+	int64_t ended_at;  /* of the interval before it */
+	int64_t cpu_start; /* what its server had used of CPUs before; -1: not known */
 
 	AwakeClock clock;
 	int64_t cause_used_at; /* when its cause last did something */

@@ -96,6 +96,15 @@ def test_what_is_learnt_late_is_told_as_a_revision_with_both_values(control, web
     assert sum(b["computes"][0]["active_seconds"] for b in latest.values()) == 7260
 
 
+def test_a_deleted_projects_last_hours_are_told_too(control, webhook):
+    project = control.project(webhook_url=webhook.url)
+    control.compute(project=project)
+    control.kill()
+    use(control, project)
+    assert control.call("DELETE", f"/api/v1/projects/{project}").status == 204
+    procs.wait_until(lambda: active_of(webhook, project) == 7200, FIRST_LOOK, "three hours")
+
+
 def test_killed_again_and_again_it_publishes_the_same(control, webhook):
     project = control.project(webhook_url=webhook.url)
     control.compute(project=project)

@@ -592,6 +592,80 @@ STORE_TEST(an_hour_and_its_letter_are_published_together_and_once)
 	assert_int_equal(got.n, 0);
 }
 
+STORE_TEST(the_letter_that_has_waited_longest_comes_first)
+{
+	Letter one = {.key = "1", .url = "http://x/", .body = "{}"};
+	Letter other = {.key = "2", .url = "http://x/", .body = "{}"};
+
+	OK(char, store_letter_add(store, &one, call));
+	OK(char, store_letter_add(store, &other, call));
+	OK(Letter, store_letter_list(store, INT64_MAX, 1, call));
+	assert_string_equal(got.letter.key, "1");
+	OK(char, store_letter_failed(store, got.letter.id, 100, call));
+	OK(Letter, store_letter_list(store, INT64_MAX, 1, call));
+	assert_string_equal(got.letter.key, "2");
+}
+
+STORE_TEST(the_last_hour_is_the_one_before_anything_was_used_until_one_is_published)
+{
+	const int64_t hour = INT64_C(3600000000);
+	StorageSample sample = {.project_id = "p", .compute_id = "c", .at = 10 * hour + 7};
+	UsageHour h = {.project_id = "p", .compute_id = "c", .hour = 12 * hour, .revision = 1};
+
+	OK(UsageHour, store_hour_last(store, call));
+	assert_int_equal(got.n, 0);
+	OK(char, store_sample_add(store, &sample, call));
+	OK(UsageHour, store_hour_last(store, call));
+	assert_int_equal(got.hour.hour, 9 * hour);
+	OK(char, store_hour_publish(store, &h, 1, NULL, 0, call));
+	OK(UsageHour, store_hour_last(store, call));
+	assert_int_equal(got.hour.hour, 12 * hour);
+}
+
+/* ---- what is open ------------------------------------------------------ */
+
+STORE_TEST(an_open_interval_says_what_was_seen_of_it)
+{
+	Heartbeat beat = {.compute_id = "c", .cpu_start = 5, .cpu_us = 70};
+	int64_t begun;
+
+	OK(Interval, store_interval_open(store, call));
+	assert_int_equal(got.n, 0);
+	make_active();
+	OK(Interval, store_interval_open(store, call));
+	assert_int_equal(got.n, 1);
+	assert_int_equal(got.interval.cpu_start, -1);
+	begun = got.interval.started_boot;
+	assert_in_range(begun, 1, machine_boot_us());
+	OK(char, store_heartbeat(store, &beat, 1, call));
+	beat.cpu_us = 60; /* never less */
+	OK(char, store_heartbeat(store, &beat, 1, call));
+	OK(Interval, store_interval_open(store, call));
+	assert_int_equal(got.interval.cpu_start, 5);
+	assert_int_equal(got.interval.cpu_us, 70);
+	move("c", COMPUTE_ACTIVE, 4, COMPUTE_SUSPENDING);
+	OK(Interval, store_interval_open(store, call));
+	assert_int_equal(got.n, 0);
+}
+
+STORE_TEST(what_is_gone_stores_nothing_any_more)
+{
+	StorageSample sample = {.project_id = "p", .compute_id = "c", .at = 1, .bytes = 7};
+	Page page = {.project_id = "p", .from = 2, .to = INT64_MAX};
+
+	create_project("p");
+	create_compute("c", "p");
+	OK(char, store_sample_add(store, &sample, call));
+	move("c", COMPUTE_CREATING, 1, COMPUTE_DESTROYING);
+	move("c", COMPUTE_DESTROYING, 2, COMPUTE_GONE);
+	OK(StorageSample, store_sample_list(store, &page, call));
+	assert_int_equal(got.n, 2);
+	page.from = INT64_MAX - 1;
+	OK(StorageSample, store_sample_list(store, &page, call));
+	assert_int_equal(got.n, 1);
+	assert_int_equal(got.sample.bytes, 0);
+}
+
 /* ---- tokens and past answers ------------------------------------------- */
 
 STORE_TEST(a_token_is_found_by_its_hash)
@@ -786,6 +860,10 @@ int main(void)
 		ON_BOTH(what_a_proxy_reports_twice_counts_once),
 		ON_BOTH(causes_are_summed_and_the_greatest_comes_first),
 		ON_BOTH(an_hour_and_its_letter_are_published_together_and_once),
+		ON_BOTH(the_letter_that_has_waited_longest_comes_first),
+		ON_BOTH(the_last_hour_is_the_one_before_anything_was_used_until_one_is_published),
+		ON_BOTH(an_open_interval_says_what_was_seen_of_it),
+		ON_BOTH(what_is_gone_stores_nothing_any_more),
 		ON_BOTH(a_token_is_found_by_its_hash),
 		ON_BOTH(a_request_is_noted_with_what_it_makes_or_not_at_all),
 		ON_BOTH(each_who_takes_over_begins_a_new_epoch),

@@ -11,6 +11,7 @@ static Interval intervals[] = {
 	 .compute_id = "a",
 	 .kind = INTERVAL_ACTIVE,
 	 .size = 500,
+	 .cpu_us = 1234567,
 	 .started_at = 10 * HOUR + 1800 * SECOND,
 	 .ended_at = 11 * HOUR + 600 * SECOND},
 	{.project_id = "p",
@@ -74,6 +75,7 @@ TEST(e2_7_the_sums_of_adjoining_periods_add_up_wherever_they_are_cut)
 		assert_int_equal(a.time.active_us + b.time.active_us, whole.time.active_us);
 		assert_int_equal(a.time.frozen_us + b.time.frozen_us, whole.time.frozen_us);
 		assert_int_equal(a.time.compute_us + b.time.compute_us, whole.time.compute_us);
+		assert_int_equal(a.time.cpu_us + b.time.cpu_us, 1234567);
 		assert_int_equal(a.storage_byte_seconds + b.storage_byte_seconds,
 				 whole.storage_byte_seconds);
 		assert_int_equal(a.proxied_bytes + b.proxied_bytes, whole.proxied_bytes);

@@ -155,6 +155,7 @@ static void set_sum(json_t *json, const UsageSum *s)
 	json_object_set_new(json, "active_seconds", json_real((double)s->time.active_us / 1e6));
 	json_object_set_new(json, "frozen_seconds", json_real((double)s->time.frozen_us / 1e6));
 	json_object_set_new(json, "compute_seconds", json_real((double)s->time.compute_us / 1e9));
+	json_object_set_new(json, "cpu_seconds", json_real((double)s->time.cpu_us / 1e6));
 	json_object_set_new(json, "storage_byte_seconds", json_integer(s->storage_byte_seconds));
 	json_object_set_new(json, "proxied_bytes", json_integer(s->proxied_bytes));
 }
@@ -246,7 +247,7 @@ static void answer_json(const Asked *a)
 
 #define CSV_HEAD                                                                       \
 	"project_id,compute_id,from,to,active_seconds,frozen_seconds,compute_seconds," \
-	"storage_byte_seconds,proxied_bytes\r\n"
+	"cpu_seconds,storage_byte_seconds,proxied_bytes\r\n"
 
 /* Nothing in it needs quotes: ids are DNS labels. */
 static void add_line(Buf *out, const Asked *a, const char *compute_id, int64_t from, int64_t to)
@@ -258,10 +259,11 @@ static void add_line(Buf *out, const Asked *a, const char *compute_id, int64_t f
 		return;
 	time_text(begin, from);
 	time_text(end, to);
-	snprintf(line, sizeof(line), "%s,%s,%s,%s,%.6f,%.6f,%.9f,%lld,%lld\r\n", a->call->id,
+	snprintf(line, sizeof(line), "%s,%s,%s,%s,%.6f,%.6f,%.9f,%.6f,%lld,%lld\r\n", a->call->id,
 		 compute_id, begin, end, (double)s.time.active_us / 1e6,
 		 (double)s.time.frozen_us / 1e6, (double)s.time.compute_us / 1e9,
-		 (long long)s.storage_byte_seconds, (long long)s.proxied_bytes);
+		 (double)s.time.cpu_us / 1e6, (long long)s.storage_byte_seconds,
+		 (long long)s.proxied_bytes);
 	buf_append(out, span_of_text(line));
 }
 

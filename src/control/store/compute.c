@@ -162,6 +162,8 @@ static void say_intervals(Deed *d, const Move *m)
 
 	if (before == after)
 		return;
+	if (m->cpu_us > 0)
+		say_cpu(d, m->compute_id, m->cpu_start, m->cpu_us);
 	if (before != INTERVAL_NONE)
 		say_interval_ends(d, m->compute_id, m->unseen, m->reason);
 	if (after != INTERVAL_NONE)

@@ -29,7 +29,10 @@ void say_deleted_projects_gone(Deed *d);
 /* Writes that the compute, as it is at this point of the deed, got there from that state. */
 void say_operation(Deed *d, const char *compute_id, ComputeState from, const char *reason);
 
-/* usage.c: ends the open interval, unseen: when it was last seen. */
+/* usage.c: of the open interval, what its server had used of CPUs before, and since. */
+void say_cpu(Deed *d, const char *compute_id, int64_t start, int64_t us);
+
+/* Ends the open interval, unseen: when it was last seen. */
 void say_interval_ends(Deed *d, const char *compute_id, bool unseen, const char *reason);
 void say_intervals_of_project_end(Deed *d, const char *project_id);
 

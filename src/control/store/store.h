@@ -68,6 +68,7 @@ typedef struct Move {
 	char incarnation[INCARNATION_SIZE];
 	char address[ADDRESS_SIZE];
 	char reason[REASON_SIZE];
+	int64_t cpu_start, cpu_us; /* of the interval that ends, as in Heartbeat */
 	bool unseen; /* when it ended nobody saw, so its interval ends when it was last seen */
 } Move;
 
@@ -84,6 +85,7 @@ typedef struct Resize {
 typedef struct Heartbeat {
 	char compute_id[ID_SIZE];
 	int64_t last_activity;
+	int64_t cpu_start, cpu_us; /* as in Interval; 0 if nothing new is known */
 } Heartbeat;
 
 typedef struct StoreOps {

@@ -62,6 +62,14 @@ static const char *kind_word(IntervalKind kind)
 	"CASE WHEN $1 = 1 OR boot_id <> $2 THEN last_seen" \
 	" ELSE greatest(last_seen, started_at + $3 - started_boot) END"
 
+void say_cpu(Deed *d, const char *compute_id, int64_t start, int64_t us)
+{
+	deed_say(d,
+		 "UPDATE compute_usage SET cpu_start = $1, cpu_us = greatest(cpu_us, $2)"
+		 " WHERE compute_id = $3 AND ended_at IS NULL",
+		 "iit", start, us, compute_id);
+}
+
 void say_interval_ends(Deed *d, const char *compute_id, bool unseen, const char *reason)
 {
 	deed_say(d,
@@ -103,6 +111,8 @@ void store_heartbeat(Store *s, const Heartbeat *beats, int n, StoreCall call)
 			 " last_seen = greatest(last_seen, started_at + $1 - started_boot)"
 			 " WHERE compute_id = $2 AND ended_at IS NULL AND boot_id = $3",
 			 "itt", boot_us, beats[i].compute_id, s->boot_id);
+		if (beats[i].cpu_us > 0)
+			say_cpu(d, beats[i].compute_id, beats[i].cpu_start, beats[i].cpu_us);
 		deed_say(d,
 			 "UPDATE computes SET last_activity = $1"
 			 " WHERE id = $2 AND last_activity <> $1",
@@ -127,13 +137,15 @@ static void take_interval(void *record, const Row *row)
 	i->last_seen = row_int(row, 7);
 	i->ended_at = row_int(row, 8);
 	i->started_boot = row_int(row, 9);
+	i->cpu_start = row_int(row, 10);
+	i->cpu_us = row_int(row, 11);
 }
 
 /* $1 is this boot's id. */
-#define INTERVAL_COLUMNS                                                            \
-	"SELECT id, project_id, compute_id, incarnation, kind, size, started_at,"   \
-	" last_seen, ended_at, CASE WHEN boot_id = $1 THEN started_boot ELSE 0 END" \
-	" FROM compute_usage"
+#define INTERVAL_COLUMNS                                                             \
+	"SELECT id, project_id, compute_id, incarnation, kind, size, started_at,"    \
+	" last_seen, ended_at, CASE WHEN boot_id = $1 THEN started_boot ELSE 0 END," \
+	" cpu_start, cpu_us FROM compute_usage"
 
 void store_interval_list(Store *s, const Page *page, StoreCall call)
 {
@@ -306,14 +318,15 @@ static void say_hour(Deed *d, const UsageHour *h)
 {
 	deed_say(d,
 		 "INSERT INTO usage_hours (project_id, compute_id, hour, active_us, frozen_us,"
-		 " compute_us, storage_byte_seconds, proxied_bytes, revision)"
-		 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+		 " compute_us, cpu_us, storage_byte_seconds, proxied_bytes, revision)"
+		 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 		 " ON CONFLICT (compute_id, hour) DO UPDATE SET active_us = excluded.active_us,"
 		 " frozen_us = excluded.frozen_us, compute_us = excluded.compute_us,"
+		 " cpu_us = excluded.cpu_us,"
 		 " storage_byte_seconds = excluded.storage_byte_seconds,"
 		 " proxied_bytes = excluded.proxied_bytes, revision = excluded.revision",
-		 "ttiiiiiii", h->project_id, h->compute_id, h->hour, h->active_us, h->frozen_us,
-		 h->compute_us, h->storage_byte_seconds, h->proxied_bytes, h->revision);
+		 "ttiiiiiiii", h->project_id, h->compute_id, h->hour, h->active_us, h->frozen_us,
+		 h->compute_us, h->cpu_us, h->storage_byte_seconds, h->proxied_bytes, h->revision);
 }
 
 static void say_letter(Deed *d, const Letter *l)
@@ -346,9 +359,10 @@ static void take_hour(void *record, const Row *row)
 	h->active_us = row_int(row, 3);
 	h->frozen_us = row_int(row, 4);
 	h->compute_us = row_int(row, 5);
-	h->storage_byte_seconds = row_int(row, 6);
-	h->proxied_bytes = row_int(row, 7);
-	h->revision = row_int(row, 8);
+	h->cpu_us = row_int(row, 6);
+	h->storage_byte_seconds = row_int(row, 7);
+	h->proxied_bytes = row_int(row, 8);
+	h->revision = row_int(row, 9);
 }
 
 void store_hour_list(Store *s, const Page *page, StoreCall call)
@@ -357,7 +371,7 @@ void store_hour_list(Store *s, const Page *page, StoreCall call)
 
 	deed_say(d,
 		 "SELECT project_id, compute_id, hour, active_us, frozen_us, compute_us,"
-		 " storage_byte_seconds, proxied_bytes, revision FROM usage_hours"
+		 " cpu_us, storage_byte_seconds, proxied_bytes, revision FROM usage_hours"
 		 " WHERE ($1 = '' OR project_id = $1) AND hour >= $2 AND hour < $3"
 		 " ORDER BY hour, compute_id",
 		 "tii", page->project_id, page->from, page->to);
