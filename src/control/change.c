@@ -163,6 +163,8 @@ void change_with_server(Unit *u, ComputeState to, bool unseen, const char *reaso
 	text_copy(m.incarnation, sizeof(m.incarnation), u->compute.incarnation);
 	text_copy(m.address, sizeof(m.address), u->compute.address);
 	m.unseen = unseen || !u->controller->driver->ops->lives(u->instance);
+	m.cpu_us = ledger_cpu_us(u);
+	m.cpu_start = u->tab.cpu_start;
 	move(u, &m);
 }
 
