@@ -173,3 +173,33 @@ def test_killed_at_any_moment_each_key_has_made_one_thing(control):
         assert insist(control, "/api/v1/projects", {"name": f"p{n}"},
                       f"project {n}").body["id"] == p.body["id"]
         assert "connection_uri" in c.body
+
+
+def test_killed_while_roles_are_made_all_of_them_are_there_in_the_end(control):
+    control.compute(project=control.project(idle_timeout=0))
+    control.woken()
+    made = {}
+
+    def client(n):
+        made[n] = (insist(control, "/api/v1/compute/db/roles", {"name": f"r{n}"}, f"role {n}"),
+                   insist(control, "/api/v1/compute/db/databases",
+                          {"name": f"d{n}", "owner": f"r{n}"}, f"database {n}"))
+    for turn in range(3):
+        clients = [threading.Thread(target=client, args=(4 * turn + i,)) for i in range(4)]
+        killer = threading.Timer(random.uniform(0, 0.3), control.kill)
+        for thread in [killer, *clients]:
+            thread.start()
+        for thread in [killer, *clients]:
+            thread.join()
+    assert {a.status for pair in made.values() for a in pair} == {201}
+
+    def nothing_is_pending():
+        return not any(one["pending"] for kind in ("roles", "databases")
+                       for one in control.get(f"/api/v1/compute/db/{kind}").body[kind])
+    procs.wait_until(nothing_is_pending, 30, "the server to be told")
+    for n, (role, _) in made.items():
+        password = role.body["password"] or insist(
+            control, f"/api/v1/compute/db/roles/r{n}/password", None, f"again {n}").body["password"]
+        with psycopg.connect(host=control.sockets(), user=f"r{n}", dbname=f"d{n}",
+                             password=password) as conn:
+            assert conn.execute("select 1").fetchone() == (1,)
