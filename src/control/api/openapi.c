@@ -10,6 +10,7 @@
 #include "api.h"
 #include "base/text.h"
 #include "neon.h"
+#include "past.h"
 #include "route.h"
 #include "schema.h"
 
@@ -36,6 +37,16 @@ static json_t *parameter_of_path(const char *name, const char *type)
 			 "schema", schema_of_type(type));
 }
 
+static json_t *parameter_of_key(void)
+{
+	return json_pack(
+		"{s:s, s:s, s:b, s:s, s:o}", "name", "Idempotency-Key", "in", "header", "required",
+		0, "description",
+		"Of 1 to 255 printable characters: sent again within a day, the request is "
+		"done once and answered the same",
+		"schema", schema_of_type("text"));
+}
+
 static json_t *parameters_of(const Route *route)
 {
 	json_t *list = json_array();
@@ -46,6 +57,8 @@ static json_t *parameters_of(const Route *route)
 		json_array_append_new(list, parameter_of_path("id", "id"));
 	if (strstr(route->path, ":name"))
 		json_array_append_new(list, parameter_of_path("name", "text"));
+	if (past_takes_key(route))
+		json_array_append_new(list, parameter_of_key());
 	while (next_word(&names, " ", word)) {
 		size_t n = strlen(word);
 		bool required = word[n - 1] == '!';
@@ -102,8 +115,10 @@ static void add_refusals(json_t *answers, const Route *route)
 		add_refusal(answers, route, "400");
 		add_refusal(answers, route, "413");
 	}
-	if (*route->body || *route->query)
+	if (*route->body || *route->query || past_takes_key(route))
 		add_refusal(answers, route, "422");
+	if (past_takes_key(route))
+		add_refusal(answers, route, "423");
 	add_refusal(answers, route, "429");
 	add_refusal(answers, route, "default");
 }

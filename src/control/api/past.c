@@ -34,11 +34,15 @@ static bool makes_its_own_note(const Call *call)
 	       call->route->handle == api_compute_create;
 }
 
+bool past_takes_key(const Route *route)
+{
+	return strcmp(route->method, "POST") == 0 &&
+	       (route->scope == SCOPE_PROJECT || route->scope == SCOPE_ADMIN);
+}
+
 bool past_applies(const Call *call)
 {
-	return strcmp(call->route->method, "POST") == 0 &&
-	       (call->route->scope == SCOPE_PROJECT || call->route->scope == SCOPE_ADMIN) &&
-	       request_header(call->request, "Idempotency-Key");
+	return past_takes_key(call->route) && request_header(call->request, "Idempotency-Key");
 }
 
 /* ---- what was asked ---------------------------------------------------- */

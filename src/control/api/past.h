@@ -13,6 +13,9 @@
 
 #include "api.h"
 
+/* Whether a key counts there: what makes something, or changes it. */
+bool past_takes_key(const Route *route);
+
 /* Whether the call has a key that counts. */
 bool past_applies(const Call *call);
 
