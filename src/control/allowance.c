@@ -334,7 +334,7 @@ static void suspend_all(Controller *c, const ProjectEntry *e, const QuotaWords *
 	}
 }
 
-/* Says how soon it may be used up. */
+/* Says how soon there may be something to say. */
 static int64_t look_at(Controller *c, ProjectEntry *e)
 {
 	static const QuotaKind kinds[] = {QUOTA_COMPUTE, QUOTA_STORAGE};
@@ -349,7 +349,7 @@ static int64_t look_at(Controller *c, ProjectEntry *e)
 		suspend_all(c, e, &words);
 		return INT64_MAX;
 	}
-	return quota_lasts_ms(p, compute_use(c, e), count(c, e).rate);
+	return quota_news_ms(p, compute_use(c, e), count(c, e).rate);
 }
 
 /* Between two looks at most a heartbeat passes. */

@@ -42,6 +42,7 @@ struct Unit {
 	int64_t bytes;      /* on disk when it was last measured; -1: not known */
 	int64_t weighed_ms; /* when that was begun */
 	bool to_be_weighed, weighing;
+	Traffic told; /* what a proxy told last of its bytes, as the store has it */
 
 	/* What is being done. */
 	bool busy;          /* store or driver has not answered yet */

@@ -67,16 +67,27 @@ QuotaVerdict quota_judge(const QuotaPolicy *p, QuotaKind kind, int64_t used)
 	return p->soft > 0 && used >= soft_limit(limit, p->soft) ? QUOTA_SOFT : QUOTA_OK;
 }
 
-int64_t quota_lasts_ms(const QuotaPolicy *p, int64_t used, int64_t rate)
+/* Rounded up, so that it is used up when the time has come. */
+static int64_t lasts_ms(int64_t limit, int64_t used, int64_t rate)
 {
-	int64_t limit = p->limits[QUOTA_COMPUTE];
-
 	if (limit == 0 || rate <= 0)
 		return INT64_MAX;
 	if (used / COMPUTE_SECOND >= limit)
 		return 0;
-	/* Rounded up, so that it is used up when the time has come. */
 	return ((limit * COMPUTE_SECOND - used + rate - 1) / rate + 999) / 1000;
+}
+
+int64_t quota_lasts_ms(const QuotaPolicy *p, int64_t used, int64_t rate)
+{
+	return lasts_ms(p->limits[QUOTA_COMPUTE], used, rate);
+}
+
+int64_t quota_news_ms(const QuotaPolicy *p, int64_t used, int64_t rate)
+{
+	int64_t soft = p->soft > 0 ? soft_limit(p->limits[QUOTA_COMPUTE], p->soft) : 0;
+	int64_t warning = lasts_ms(soft, used, rate), end = quota_lasts_ms(p, used, rate);
+
+	return warning > 0 && warning < end ? warning : end;
 }
 
 const char *quota_setting(QuotaKind kind)

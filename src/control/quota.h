@@ -44,6 +44,9 @@ QuotaVerdict quota_judge(const QuotaPolicy *p, QuotaKind kind, int64_t used);
  */
 int64_t quota_lasts_ms(const QuotaPolicy *p, int64_t used, int64_t rate);
 
+/* The same, until that is so or a warning is due, whichever comes first. */
+int64_t quota_news_ms(const QuotaPolicy *p, int64_t used, int64_t rate);
+
 /* The member of "config" that sets it. */
 const char *quota_setting(QuotaKind kind);
 

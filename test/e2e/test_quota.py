@@ -193,6 +193,8 @@ def test_a_webhook_is_warned_once_and_told_when_it_is_used_up(control, webhook):
     control.woken()
     [soft] = procs.wait_until(lambda: webhook.bodies(level="soft"), 20, "a warning")
     [hard] = procs.wait_until(lambda: webhook.bodies(level="hard"), 20, "the end")
+    schemas = control.get("/api/v1/openapi.json").body["components"]["schemas"]
+    assert set(soft) == set(hard) == set(schemas["QuotaLetter"]["properties"])
     assert soft["project_id"] == project and soft["type"] == "quota"
     assert soft["quota"] == "quota_compute_seconds" and soft["limit"] == 4
     assert 2 <= soft["used"] <= 4 and hard["used"] == 4

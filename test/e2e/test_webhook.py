@@ -68,7 +68,10 @@ def test_hours_nobody_has_published_arrive_once_though_answers_are_lost(control,
     bodies = webhook.bodies(type="usage")
     assert [b["hour"] for b in sorted(bodies, key=lambda b: b["hour"])] == [
         text_of(hour + i * HOUR) for i in range(3)]
+    schemas = control.get("/api/v1/openapi.json").body["components"]["schemas"]
     for body in bodies:
+        assert set(body) == set(schemas["UsageLetter"]["properties"])
+        assert {"previous", *body["computes"][0]} == set(schemas["UsageOfHour"]["properties"])
         assert body["key"] == f"{project}|usage|{body['hour']}|1" and body["revision"] == 1
         assert body["computes"][0]["compute_seconds"] == 2 * body["computes"][0]["active_seconds"]
     assert len(webhook.arrived) == 3 + 5, "each was sent until it arrived"

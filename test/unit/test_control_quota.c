@@ -123,6 +123,19 @@ TEST(how_long_it_lasts_is_known)
 	assert_true(quota_lasts_ms(&p, 0, 1000) == INT64_MAX);
 }
 
+TEST(a_warning_comes_when_it_is_due_and_then_the_end)
+{
+	QuotaPolicy p = policy_of(QUOTA_COMPUTE, 4, 50);
+
+	assert_int_equal(quota_news_ms(&p, 0, 1000), 2000);
+	assert_int_equal(quota_news_ms(&p, 2 * 1000 * SECOND, 1000), 2000);
+	assert_int_equal(quota_news_ms(&p, 4 * 1000 * SECOND, 1000), 0);
+	p.soft = 0;
+	assert_int_equal(quota_news_ms(&p, 0, 1000), 4000);
+	p.limits[QUOTA_COMPUTE] = 0;
+	assert_true(quota_news_ms(&p, 0, 1000) == INT64_MAX);
+}
+
 /* Half a unit runs all the time, ten hours of it are allowed: it sleeps for the rest of a month. */
 TEST(three_months_are_cut_off_at_the_same_hour_each)
 {
@@ -162,6 +175,7 @@ int main(void)
 		cmocka_unit_test(a_period_is_a_calendar_month_or_so_many_days),
 		cmocka_unit_test(who_is_refused_is_told_how_much_and_until_when),
 		cmocka_unit_test(how_long_it_lasts_is_known),
+		cmocka_unit_test(a_warning_comes_when_it_is_due_and_then_the_end),
 		cmocka_unit_test(three_months_are_cut_off_at_the_same_hour_each),
 	};
 

@@ -206,6 +206,13 @@ typedef struct Taking {
 	int n_totals;
 } Taking;
 
+/* Most sessions are idle most of the time: what is known is not written again. */
+static bool is_told(const Unit *u, const Traffic *t)
+{
+	return t->received == u->told.received && t->sent == u->told.sent &&
+	       strcmp(t->epoch, u->told.epoch) == 0;
+}
+
 static void add_totals(Taking *t, const Unit *u, const Item *item)
 {
 	Traffic totals = {.received = item->received, .sent = item->sent, .hour = wall_us()};
@@ -216,6 +223,8 @@ static void add_totals(Taking *t, const Unit *u, const Item *item)
 	text_copy(totals.project_id, sizeof(totals.project_id), u->compute.project_id);
 	text_copy(totals.compute_id, sizeof(totals.compute_id), u->compute.id);
 	text_copy(totals.epoch, sizeof(totals.epoch), item->epoch);
+	if (is_told(u, &totals))
+		return;
 	t->totals = mem_grow(t->totals, (size_t)(t->n_totals + 1) * sizeof(Traffic));
 	t->totals[t->n_totals++] = totals;
 }
@@ -259,33 +268,41 @@ static bool each(const char *proxy_id, const json_t *computes, Taking *taking, F
 	return true;
 }
 
-static void answer(Taking *t)
+static void free_taking(Taking *t)
 {
-	call_answer(t->call, 200, json_pack("{s:i}", "accepted", t->accepted));
+	free(t->totals);
 	free(t);
 }
 
+static void answer(Taking *t)
+{
+	call_answer(t->call, 200, json_pack("{s:i}", "accepted", t->accepted));
+	free_taking(t);
+}
+
+static void remember_totals(const Taking *t)
+{
+	for (int i = 0; i < t->n_totals; i++) {
+		Unit *u = fleet_compute(&t->call->c->fleet, t->totals[i].compute_id);
+
+		if (u)
+			u->told = t->totals[i];
+	}
+}
+
+/* The proxy counts bytes as told when this is answered, so they are written down before. */
 static void on_counted(void *arg, const StoreRows *rows, const Fault *why)
 {
 	Taking *t = arg;
 
 	(void)rows;
 	if (!why) {
+		remember_totals(t);
 		answer(t);
 		return;
 	}
 	call_refuse(t->call, why, NULL);
-	free(t);
-}
-
-/* The proxy counts bytes as told when this is answered, so they are written down before. */
-static void count_traffic(Taking *t)
-{
-	Traffic *totals = t->totals;
-
-	t->totals = NULL;
-	store_traffic_add(t->call->c->store, totals, t->n_totals, (StoreCall){on_counted, t});
-	free(totals);
+	free_taking(t);
 }
 
 void api_activity(Call *call)
@@ -303,7 +320,8 @@ void api_activity(Call *call)
 	taking->call = call;
 	each(proxy_id, computes, taking, &why);
 	if (taking->n_totals > 0)
-		count_traffic(taking);
+		store_traffic_add(call->c->store, taking->totals, taking->n_totals,
+				  (StoreCall){on_counted, taking});
 	else
 		answer(taking);
 }
