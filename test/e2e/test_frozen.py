@@ -417,6 +417,17 @@ def test_who_is_in_a_transaction_ends_it_first(start, sleeper):
         assert e.value.sqlstate == "57P01"
 
 
+def test_who_was_let_in_a_moment_ago_is_served_first_and_who_says_nothing_is_told(start, sleeper):
+    proxy = start()
+    with proxy.login(database="db/app") as asks, proxy.login(database="db/app") as silent:
+        sleeper.tell("suspending")
+        assert asks.value("select 1") == "1"
+        for w in (asks, silent):
+            with pytest.raises(ServerError) as e:
+                w.read_until()
+            assert e.value.sqlstate == "57P01"
+
+
 def test_a_compute_that_is_wanted_after_all_keeps_who_is_there(start, sleeper):
     proxy = start()
     with proxy.login(database="db/app") as w:

@@ -5,6 +5,8 @@ until it let nobody new in, and when it stood still.  ROUNDS says how often some
 stopped, or told another time; 200 for an afternoon, fewer in the suite.
 """
 
+import collections
+import datetime
 import glob
 import json
 import os
@@ -18,11 +20,13 @@ from harness.proxy import make_folder
 from harness.sampler import Sampler
 from harness.storm import HOUR, Storm
 from harness.wallclock import Wallclock, lacks_wallclock
+from harness.webhook import Webhook
 
 ROUNDS = int(os.environ.get("ROUNDS", "25"))
 COMPUTES = 4
 HEARTBEAT = 5
 """Seconds that may go unbilled when somebody was killed: the heartbeat's distance."""
+US_OF_HOUR = HOUR * 1_000_000
 SLACK = 0.4
 """And when nobody was: from a server being ready to that being written, and the like."""
 
@@ -32,6 +36,14 @@ def folder():
     made = make_folder()
     yield made
     shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture
+def hook():
+    receiver = Webhook()
+    receiver.answers = [500, None, 200] * 100
+    yield receiver
+    receiver.close()
 
 
 @pytest.fixture
@@ -123,6 +135,46 @@ def assert_sums_are_right(control, projects):
             pytest.approx(sum(size * us for size, us in active), abs=2000)
 
 
+def hours_of_intervals(control):
+    """Of each compute and hour: active and frozen time, and active time by size."""
+    found = collections.defaultdict(lambda: [0, 0, 0])
+    for name, kind, size, began, ended in control.store(
+            "select compute_id, kind, size, started_at, ended_at from compute_usage"):
+        for hour in range(began - began % US_OF_HOUR, ended, US_OF_HOUR):
+            us = min(ended, hour + US_OF_HOUR) - max(began, hour)
+            sums = found[name, hour]
+            sums[kind == "frozen"] += us
+            sums[2] += us * size if kind == "active" else 0
+    return {key: tuple(sums) for key, sums in found.items() if any(sums)}
+
+
+def published_hours(control):
+    rows = control.store("select compute_id, hour, active_us, frozen_us, compute_us "
+                         "from usage_hours")
+    return {(name, hour): tuple(sums) for name, hour, *sums in rows if any(sums)}
+
+
+def exported_hours(hook):
+    """What a receiver knows that drops what it has had: the last word of each hour."""
+    found = {}
+    for body in sorted(hook.bodies(type="usage"), key=lambda b: b["revision"]):
+        hour = int(datetime.datetime.fromisoformat(body["hour"]).timestamp()) * 1_000_000
+        for c in body["computes"]:
+            found[c["compute_id"], hour] = tuple(
+                round(c[m] * 1e6) for m in ("active_seconds", "frozen_seconds"))
+    return {key: sums for key, sums in found.items() if any(sums)}
+
+
+def assert_published_and_exported(control, hook):
+    """Once more by one who begins anew, when all hours are over."""
+    control.kill()
+    procs.wait_until(lambda: published_hours(control) == hours_of_intervals(control), 40,
+                     "all hours to be published")
+    hook.answers.clear()
+    expected = {key: sums[:2] for key, sums in hours_of_intervals(control).items()}
+    procs.wait_until(lambda: exported_hours(hook) == expected, 90, "all hours to be exported")
+
+
 def assert_at_rest(control, names):
     for name in names:
         control.wait_for_state("suspended", name, 60)
@@ -136,14 +188,16 @@ def assert_at_rest(control, names):
 
 @pytest.mark.slow
 @pytest.mark.timeout(120 + 6 * ROUNDS)
-def test_nobody_has_two_servers_and_the_ledger_is_right_whatever_dies(start_proxy, folder, clock):
+def test_nobody_has_two_servers_and_the_ledger_is_right_whatever_dies(
+        start_proxy, folder, clock, hook):
     def start(*args, **kwargs):
         proxy = start_proxy(*args, launch=False, **kwargs)
         proxy.env = clock.env if clock else None
         return proxy.start()
 
     control = Control(start, reveille={"workers": 2, "activity_interval": "200ms"})
-    projects = [control.project(freeze_after=1, idle_timeout=2) for _ in range(2)]
+    projects = [control.project(freeze_after=1, idle_timeout=2, webhook_url=hook.url)
+                for _ in range(2)]
     computes = [control.compute(f"db{i}", projects[i % 2]) for i in range(COMPUTES)]
     names = [c["id"] for c in computes]
     storm = Storm(control, computes, clock, seed=int(os.environ.get("SEED", "1")))
@@ -154,7 +208,7 @@ def test_nobody_has_two_servers_and_the_ledger_is_right_whatever_dies(start_prox
     finally:
         storm.end()
     if clock:
-        clock.step(2 * HOUR)    # past all that was written, so that sums up to now are of all
+        clock.step(4 * HOUR)    # past all that was written, so that sums up to now are of all
     assert_at_rest(control, names)
     lives, wrong, gap = sampler.finish()
     print(json.dumps(storm.outcomes), f"{len(storm.deeds)} deeds, the sampler's gap {gap:.3f} s")
@@ -163,4 +217,6 @@ def test_nobody_has_two_servers_and_the_ledger_is_right_whatever_dies(start_prox
     assert_nothing_overlaps(intervals(control))
     assert_billed_is_true(control, lives, storm.deeds, gap)
     assert_sums_are_right(control, projects)
+    if clock:
+        assert_published_and_exported(control, hook)
     assert storm.outcomes["answered"] > ROUNDS
