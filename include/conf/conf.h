@@ -103,6 +103,12 @@ static inline int64_t conf_ms(conf_time t)
 	return t / 1000;
 }
 
+/*
+ * Where the admin's token is: what admin_token_file says, else admin.token beside an SQLite
+ * store; beside the folder of the computes if the store is a database.
+ */
+void conf_admin_token_file(const Config *conf, char *out, size_t size);
+
 /* The entry that serves a compute id: its own, else "*", else NULL. */
 const Database *conf_database(const Config *conf, const char *compute);
 

@@ -551,3 +551,18 @@ void conf_show(const Config *conf, FILE *out)
 			s->when == RELOAD ? "yes" : "no");
 	}
 }
+
+void conf_admin_token_file(const Config *conf, char *out, size_t size)
+{
+	static const char sqlite[] = "sqlite:";
+	const char *store = conf->control.store.s, *beside = conf->process.data_dir.s, *slash;
+
+	if (*conf->control.admin_token_file.s) {
+		text_copy(out, size, conf->control.admin_token_file.s);
+		return;
+	}
+	if (text_starts(store, sqlite))
+		beside = store + sizeof(sqlite) - 1;
+	slash = strrchr(beside, '/');
+	snprintf(out, size, "%.*sadmin.token", slash ? (int)(slash - beside + 1) : 0, beside);
+}

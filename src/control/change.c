@@ -28,8 +28,10 @@ static void forget_wishes(Unit *u, ComputeState to)
 		u->drained = false;
 	if (to != COMPUTE_ACTIVE && to != COMPUTE_FROZEN && to != COMPUTE_SUSPENDING)
 		u->observed = u->runs = false;
-	if (to == COMPUTE_SUSPENDED || to == COMPUTE_FAILED)
+	if (to == COMPUTE_SUSPENDED || to == COMPUTE_FAILED) {
 		sizing_forget(&u->sizing);
+		u->woken_by_deaf = false;
+	}
 	u->unneeded = false;
 	u->chill_asked = u->chill_asked && to == COMPUTE_ACTIVE;
 	if (to != COMPUTE_RESUMING)

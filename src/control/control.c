@@ -83,19 +83,6 @@ static void watch_signals(Controller *c)
 
 /* ---- opening ----------------------------------------------------------- */
 
-static void admin_token_file(const Config *conf, char *out, size_t size)
-{
-	const char *path = store_path(conf->control.store.s), *slash;
-
-	if (*conf->control.admin_token_file.s) {
-		text_copy(out, size, conf->control.admin_token_file.s);
-		return;
-	}
-	slash = path ? strrchr(path, '/') : NULL;
-	snprintf(out, size, "%.*sadmin.token", slash ? (int)(slash - path + 1) : 0,
-		 path ? path : "");
-}
-
 static bool open_all(Controller *c, Fault *why)
 {
 	char file[600];
@@ -105,7 +92,7 @@ static bool open_all(Controller *c, Fault *why)
 	c->store = store_open(c->loop, c->conf->control.store.s, why);
 	if (!c->store)
 		return false;
-	admin_token_file(c->conf, file, sizeof(file));
+	conf_admin_token_file(c->conf, file, sizeof(file));
 	if (!token_read_file(file, c->admin_token, why))
 		return false;
 	c->driver = driver_process_open(c->loop, c->conf, why);

@@ -49,6 +49,7 @@ struct Unit {
 	bool observed;      /* its server is known to be alive */
 	bool runs;          /* and not frozen */
 	bool cannot_freeze; /* it was tried in vain with this server */
+	bool woken_by_deaf; /* this server, by a proxy of a kind that hears no events */
 	bool drained;
 	int64_t since_ms; /* when it reached its state, on the clock that never jumps */
 

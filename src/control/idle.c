@@ -41,6 +41,12 @@ static SuspendPolicy policy_of(const Unit *u, const ProjectSettings *p)
 	};
 }
 
+/* Whoever woke it without hearing of events would find it deaf. */
+static bool can_freeze(const Unit *u)
+{
+	return u->controller->driver->can.freeze && !u->cannot_freeze && !u->woken_by_deaf;
+}
+
 static SuspendFacts facts_of(const Unit *u, const ProjectSettings *p)
 {
 	int64_t now_ms = clock_ms();
@@ -52,7 +58,8 @@ static SuspendFacts facts_of(const Unit *u, const ProjectSettings *p)
 		.used_ms = u->chill_asked ? 0 : u->activity.last_ms,
 		.since_ms = u->chill_asked ? 0 : u->since_ms,
 		.frozen = u->compute.state == COMPUTE_FROZEN,
-		.can_freeze = u->controller->driver->can.freeze && !u->cannot_freeze,
+		.can_freeze = can_freeze(u),
+		.asked = u->chill_asked,
 		.proxies_hear = fleet_proxies_hear(u),
 		.sessions = sum.sessions,
 		.at_work = sum.at_work,

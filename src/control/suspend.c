@@ -79,6 +79,9 @@ static bool freezing_is_unsafe(const SuspendFacts *f, SuspendDecision *d)
 	if (s->exempt_busy > 0)
 		return say(d, "it is not frozen, since exempt sessions are at work: %d",
 			   s->exempt_busy);
+	if (s->sessions > f->sessions && !f->asked)
+		return say(d, "it is not frozen, since clients are connected past the proxies: %d",
+			   s->sessions - f->sessions);
 	return false;
 }
 

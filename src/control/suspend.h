@@ -45,6 +45,7 @@ typedef struct SuspendFacts {
 	int64_t since_ms; /* since when it is active, or frozen */
 	bool frozen;
 	bool can_freeze;   /* the driver can */
+	bool asked;        /* somebody asked for it to be frozen, who answers for his own clients */
 	bool proxies_hear; /* all proxies with sessions here will hear that it is frozen */
 
 	/* As proxies report them, without those who are exempt; sessions are of all. */

@@ -89,20 +89,13 @@ static void url_of_config(char *out, size_t n, const Config *conf)
 		text_copy(out, n, conf->wake.control_plane_url.s);
 }
 
-/* The file the control plane writes at its first start: admin.token beside the store. */
+/* The file that the control plane writes at its first start, or the one that its clients read. */
 static void token_path_of_config(char *out, size_t n, const Config *conf, bool own)
 {
-	const char *store = conf->control.store.s, *path = strchr(store, ':');
-	const char *slash = strrchr(store, '/');
-
-	if (!own)
-		text_copy(out, n, conf->wake.token_file.s);
-	else if (*conf->control.admin_token_file.s)
-		text_copy(out, n, conf->control.admin_token_file.s);
-	else if (path && slash)
-		snprintf(out, n, "%.*s/admin.token", (int)(slash - path - 1), path + 1);
+	if (own)
+		conf_admin_token_file(conf, out, n);
 	else
-		text_copy(out, n, "admin.token");
+		text_copy(out, n, conf->wake.token_file.s);
 }
 
 /* A token goes into a header, so nothing may stand in it that ends one. */

@@ -137,3 +137,24 @@ def test_a_hundred_concurrent_wakes_of_a_frozen_compute_are_one(control):
         thread.join()
     assert all(result[0]["cold_start_info"] in ("frozen", "warm") for _, result in threads)
     assert states(control).count("active") == 2
+
+
+def test_a_client_that_comes_past_the_proxies_is_not_frozen_under(control):
+    compute = control.compute(project=control.project(freeze_after=1, idle_timeout=0))
+    control.woken()
+    with control.connect(compute) as conn:
+        conn.execute("select 1")
+        procs.wait_until(lambda: "past the proxies" in (control.show()["load"] or {}).get("kept_awake_by", ""),
+                         20, "it to be seen")
+        assert control.state() == "active"
+    control.wait_for_state("frozen", seconds=20)
+
+
+@pytest.mark.parametrize("path", ["/proxy_wake_compute?endpointish=db", "/wake_compute?endpointish=db"])
+def test_what_a_proxy_woke_that_hears_no_events_is_stopped_and_not_frozen(control, path):
+    control.compute(project=control.project(freeze_after=1, idle_timeout=3))
+    assert control.get(path).status == 200
+    control.wait_for_state("suspended", seconds=20)
+    assert "frozen" not in control.operations()
+    control.woken()
+    control.wait_for_state("frozen", seconds=20)

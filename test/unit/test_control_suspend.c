@@ -84,6 +84,20 @@ TEST(the_server_is_asked_before_it_is_suspended_and_not_in_vain)
 	expect(&f, &policy, SUSPEND_KEEP, 20 * SECOND, "would not hear of it");
 }
 
+TEST(clients_that_come_past_the_proxies_would_hang)
+{
+	SuspendFacts f = used_ago(30 * SECOND);
+
+	f.sessions = 2;
+	f.server.sessions = 3;
+	expect(&f, &policy, SUSPEND_KEEP, 20 * SECOND, "past the proxies: 1");
+	f.asked = true;
+	expect(&f, &policy, SUSPEND_FREEZE, 0, "nobody used it");
+	f.asked = false;
+	f.server.sessions = 2;
+	expect(&f, &policy, SUSPEND_FREEZE, 0, "nobody used it");
+}
+
 TEST(a_frozen_one_is_stopped_without_being_asked)
 {
 	SuspendFacts f = used_ago(2 * MINUTE);
@@ -452,6 +466,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_that_nobody_used_is_frozen_soon_and_stopped_later),
 		cmocka_unit_test(the_server_is_asked_before_it_is_suspended_and_not_in_vain),
+		cmocka_unit_test(clients_that_come_past_the_proxies_would_hang),
 		cmocka_unit_test(a_frozen_one_is_stopped_without_being_asked),
 		cmocka_unit_test(one_that_has_just_begun_was_used),
 		cmocka_unit_test(zero_means_never),

@@ -9,11 +9,15 @@
 #include "../wait.h"
 #include "api.h"
 #include "base/text.h"
+#include "route.h"
 #include "sys/clock.h"
 
 #define WAKE_SECONDS      60
 #define MOST_WAKE_SECONDS 3600
-#define SUSPEND_MS        90000 /* the drain, a fast stop and an immediate one */
+/* Proxies that ask here hear events; those of the other dialects know of none. */
+#define OWN_PATH "/api/v1/wake_compute"
+
+#define SUSPEND_MS 90000 /* the drain, a fast stop and an immediate one */
 
 /* ---- wake -------------------------------------------------------------- */
 
@@ -101,6 +105,8 @@ void api_wake(Call *call)
 	u = call_endpoint(call);
 	if (!u || !may_connect(call, u))
 		return;
+	if (strcmp(call->route->path, OWN_PATH) != 0)
+		u->woken_by_deaf = true;
 	if (unit_is_serving(u) && !u->unwanted && !u->unneeded) {
 		answer_woken(call, u);
 		return;
