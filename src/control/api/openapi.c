@@ -230,6 +230,24 @@ static json_t *components(void)
 			 "scheme", "bearer");
 }
 
+/* What we POST to a project's webhook_url. */
+static json_t *webhook_of(const char *letter, const char *summary)
+{
+	json_t *body = json_pack("{s:b, s:o}", "required", true, "content",
+				 content_of("application/json", schema_of_type(letter)));
+
+	return json_pack("{s:{s:s, s:o, s:{s:{s:s}, s:{s:s}}}}", "post", "summary", summary,
+			 "requestBody", body, "responses", "2XX", "description", "It has arrived",
+			 "default", "description", "It is sent again, with the same key");
+}
+
+static json_t *webhooks(void)
+{
+	return json_pack("{s:o, s:o}", "usage",
+			 webhook_of("UsageLetter", "What was used in an hour"), "quota",
+			 webhook_of("QuotaLetter", "A quota is nearly, or wholly, used up"));
+}
+
 void api_openapi(Call *call)
 {
 	json_t *paths = json_object();
@@ -237,7 +255,7 @@ void api_openapi(Call *call)
 	for (int i = 0; i < n_routes; i++)
 		add_route(paths, &routes[i]);
 	call_answer(call, 200,
-		    json_pack("{s:s, s:{s:s, s:s}, s:o, s:o}", "openapi", "3.1.0", "info", "title",
-			      "Reveille control plane", "version", REVEILLE_VERSION, "paths", paths,
-			      "components", components()));
+		    json_pack("{s:s, s:{s:s, s:s}, s:o, s:o, s:o}", "openapi", "3.1.0", "info",
+			      "title", "Reveille control plane", "version", REVEILLE_VERSION,
+			      "paths", paths, "webhooks", webhooks(), "components", components()));
 }
