@@ -194,6 +194,7 @@ def control(start_proxy):
     return Control(start_proxy, reveille={"workers": 2, "activity_interval": "100ms"})
 
 
+@pytest.mark.slow
 def test_who_is_at_work_is_not_put_to_sleep_and_is_when_the_work_is_done(
         control, put, start_postgres):
     guests = {o: Guest(control, o.__name__.replace("_", "-"), **config)
@@ -223,13 +224,12 @@ def psql(guest):
     return client
 
 
+@pytest.mark.heavy
 def test_a_hundred_idle_sessions_are_put_to_sleep_in_time_and_told_so(control):
     """All that max_connections allows, so that the control plane cannot take one of them."""
     guest = Guest(control, "db", max_connections=100)
     clients = [psql(guest) for _ in range(100)]
-    idle_since = time.monotonic()
-    control.wait_for_state("suspended", "db")
-    assert time.monotonic() - idle_since < 8 * procs.PATIENCE
+    control.wait_for_state("suspended", "db", 10)
     assert control.operations("db")[-3:] == ["frozen", "suspending", "suspended"]
     for client in clients:
         said, _ = client.communicate("select 'still here';\n", timeout=20 * procs.PATIENCE)

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from harness import procs, racing
+from harness import racing
 from harness.control import Control
 
 RACES = int(os.environ.get("RACES", "150"))
@@ -28,6 +28,7 @@ def assert_all_well(control, racers):
         assert len(control.servers(r.name)) <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60 + RACES)
 def test_who_comes_while_its_compute_falls_asleep_is_served_by_it(control):
     project = control.project(freeze_after=0, idle_timeout=0)

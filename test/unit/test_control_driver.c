@@ -193,6 +193,22 @@ TEST(a_process_is_known_by_when_it_started)
 	assert_int_equal(WTERMSIG(ended_with), SIGTERM);
 }
 
+TEST(who_has_ended_does_not_live_also_before_the_loop_was_told)
+{
+	SpawnPlan plan = shell(SHELL("exec sleep 60"));
+	siginfo_t info;
+	Process *p;
+	Fault why;
+
+	p = process_spawn(loop, &plan, on_end, &p, &why);
+	assert_true(process_lives(p));
+	process_signal(p, SIGKILL);
+	waitid(P_PID, (id_t)process_pid(p), &info, WEXITED | WNOWAIT);
+	assert_false(process_lives(p));
+	loop_run(loop);
+	assert_int_equal(WTERMSIG(ended_with), SIGKILL);
+}
+
 static int job(void *arg)
 {
 	fprintf(stderr, "working on %s\n", (const char *)arg);
@@ -495,6 +511,7 @@ int main(void)
 		WITH_FOLDER(a_server_has_its_own_session_and_nothing_of_ours),
 		WITH_FOLDER(an_end_is_noticed_with_its_status),
 		WITH_FOLDER(a_process_is_known_by_when_it_started),
+		WITH_FOLDER(who_has_ended_does_not_live_also_before_the_loop_was_told),
 		WITH_FOLDER(a_job_ends_with_its_result),
 		WITH_FOLDER(a_program_can_be_run_to_its_end),
 		WITH_FOLDER(a_server_says_when_it_is_ready),
