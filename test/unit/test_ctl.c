@@ -266,9 +266,12 @@ TEST(columns_are_as_wide_as_what_they_hold)
 
 TEST(one_thing_is_lines_and_its_lists_follow)
 {
-	looks("{\"id\":\"a\",\"config\":{\"x\":true},\"rows\":[{\"k\":1}],\"none\":[]}", NULL,
+	looks("{\"id\":\"a\",\"config\":{\"x\":true,\"y\":[\"b\"]},\"rows\":[{\"k\":1}],\"none\":[]"
+	      "}",
+	      NULL,
 	      "id        a\n"
 	      "config.x  true\n"
+	      "config.y  [\"b\"]\n"
 	      "\nrows:\nK\n1\n");
 }
 
