@@ -37,9 +37,11 @@ const Option ctl_options[N_OPTIONS] = {
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
+#define WORDS_MOST (3 + SETTINGS_MOST) /* no command has more */
+
 /* The words of argv that are not options. */
 typedef struct Words {
-	const char *at[3]; /* no command has more */
+	const char *at[WORDS_MOST];
 	int n;
 } Words;
 
@@ -121,13 +123,39 @@ static bool check_options(const Call *call, Fault *why)
 	return true;
 }
 
+/* Said once for each setting. */
+static bool take_setting(Call *call, const char *value, Fault *why)
+{
+	if (!strchr(value, '=') || *value == '=')
+		return fault_set(why, FAULT_BAD_REQUEST, "a setting is NAME=VALUE, not \"%s\"",
+				 value);
+	if (call->n_settings == SETTINGS_MOST)
+		return fault_set(why, FAULT_BAD_REQUEST, "%d settings at once are the most",
+				 SETTINGS_MOST);
+	call->settings[call->n_settings++] = value;
+	return true;
+}
+
+/* What stands behind the argument are settings, where the command takes any. */
+static bool check_rest(Call *call, const Words *words, int from, Fault *why)
+{
+	bool takes_settings = list_has(call->command->options, "set");
+
+	for (int i = from; takes_settings && i < words->n; i++) {
+		if (!take_setting(call, words->at[i], why))
+			return false;
+	}
+	return takes_settings || words->n <= from ||
+	       fault_set(why, FAULT_BAD_REQUEST, "\"%s\" is too much for %s",
+			 words->at[words->n - 1], call->command->words);
+}
+
 static bool check_argument(Call *call, const Words *words, int used, Fault *why)
 {
 	const Command *c = call->command;
 
-	if (words->n - used > (c->argument ? 1 : 0))
-		return fault_set(why, FAULT_BAD_REQUEST, "\"%s\" is too much for %s",
-				 words->at[words->n - 1], c->words);
+	if (!check_rest(call, words, used + (c->argument ? 1 : 0), why))
+		return false;
 	if (c->argument && words->n == used)
 		return fault_set(why, FAULT_BAD_REQUEST, "%s needs %s", c->words, c->argument);
 	call->argument = c->argument ? words->at[used] : NULL;
@@ -209,19 +237,6 @@ static int find_option(const char *text, size_t n)
 	return -1;
 }
 
-/* Said once for each setting. */
-static bool take_setting(Call *call, const char *value, Fault *why)
-{
-	if (!strchr(value, '=') || *value == '=')
-		return fault_set(why, FAULT_BAD_REQUEST, "--set takes NAME=VALUE, not \"%s\"",
-				 value);
-	if (call->n_settings == SETTINGS_MOST)
-		return fault_set(why, FAULT_BAD_REQUEST, "--set may be said %d times at most",
-				 SETTINGS_MOST);
-	call->settings[call->n_settings++] = value;
-	return true;
-}
-
 /* Reads one option, and the value that stands behind it; *at moves on. */
 static bool take_option(Call *call, int argc, char **argv, int *at, Fault *why)
 {
@@ -257,7 +272,7 @@ bool call_parse(Call *call, int argc, char **argv, Fault *why)
 		} else if (!only_words && argv[i][0] == '-' && argv[i][1]) {
 			if (!take_option(call, argc, argv, &i, why))
 				return false;
-		} else if (words.n == 3) {
+		} else if (words.n == WORDS_MOST) {
 			return fault_set(why, FAULT_BAD_REQUEST, "\"%s\" is too much", argv[i]);
 		} else {
 			words.at[words.n++] = argv[i];
@@ -296,6 +311,8 @@ void call_help(FILE *out)
 	      "  reveillectl compute create PROJECT --name orders\n"
 	      "                                           says how to connect; it sleeps until you "
 	      "do\n"
+	      "  reveillectl project set PROJECT idle_timeout=600 max_size=2\n"
+	      "                                           what is different for its databases\n"
 	      "  reveillectl top                          who is awake, and why\n"
 	      "  reveillectl usage PROJECT                what it cost\n"
 	      "\n"

@@ -108,6 +108,21 @@ static void set_options(CURL *curl, const HttpRequest *request, HttpAnswer *answ
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
 }
 
+/* What an admin may have to say otherwise, if nothing was answered. */
+static const char *hint_of(CURLcode code)
+{
+	switch (code) {
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return "--ca-file names the authority of its certificate";
+	case CURLE_SSL_CACERT_BADFILE:
+		return "--ca-file names a file that holds no certificate that can be read";
+	case CURLE_GOT_NOTHING:
+		return "does it speak TLS there? then the URL begins with https://";
+	default:
+		return "is the control plane running there? -u names another";
+	}
+}
+
 bool http_ask(const HttpRequest *request, HttpAnswer *answer, Fault *why)
 {
 	CURL *curl = curl_easy_init();
@@ -138,7 +153,7 @@ bool http_ask(const HttpRequest *request, HttpAnswer *answer, Fault *why)
 		return true;
 	fault_set(why, FAULT_CONTROL_PLANE, "could not ask %s: %s", request->url,
 		  *detail ? detail : curl_easy_strerror(code));
-	return fault_hint(why, "is the control plane running there? -u names another");
+	return fault_hint(why, "%s", hint_of(code));
 }
 
 /* ---- answers that do not end ------------------------------------------- */

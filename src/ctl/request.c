@@ -153,9 +153,15 @@ static char *body_of(const Call *call)
 	return text;
 }
 
-bool request_refuse(const HttpAnswer *answer, Fault *why)
+/* Who uses this never sees the header that the API speaks of then. */
+static void refuse_token(Fault *why)
 {
-	json_t *problem = json_loadb(answer->body, answer->n, 0, NULL);
+	fault_set(why, FAULT_BAD_REQUEST, "the control plane does not know this token");
+	fault_hint(why, "-t names a file with another, -c a configuration that says where it is");
+}
+
+static void refuse_as_said(const HttpAnswer *answer, json_t *problem, Fault *why)
+{
 	const char *detail = json_string_value(json_object_get(problem, "detail"));
 
 	if (!detail)
@@ -168,6 +174,16 @@ bool request_refuse(const HttpAnswer *answer, Fault *why)
 			  answer->status);
 	if (json_is_string(json_object_get(problem, "hint")))
 		fault_hint(why, "%s", json_string_value(json_object_get(problem, "hint")));
+}
+
+bool request_refuse(const HttpAnswer *answer, Fault *why)
+{
+	json_t *problem = json_loadb(answer->body, answer->n, 0, NULL);
+
+	if (answer->status == 401)
+		refuse_token(why);
+	else
+		refuse_as_said(answer, problem, why);
 	json_decref(problem);
 	return false;
 }

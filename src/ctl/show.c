@@ -159,7 +159,13 @@ void show_table(FILE *out, json_t *list, const char *spec)
 	}
 }
 
-/* Prints each plain member with its whole path; without out, only measures the paths. */
+/* A list at the top is a table of its own, one further down is a setting. */
+static bool is_line(const json_t *value, const char *prefix)
+{
+	return is_plain(value) || (json_is_array(value) && *prefix);
+}
+
+/* Prints each such member with its whole path; without out, only measures the paths. */
 static void walk(json_t *object, const char *prefix, size_t *width, FILE *out)
 {
 	const char *name;
@@ -173,7 +179,7 @@ static void walk(json_t *object, const char *prefix, size_t *width, FILE *out)
 		snprintf(path, sizeof(path), "%s%s%s", prefix, *prefix ? "." : "", name);
 		if (json_is_object(value))
 			walk(value, path, width, out);
-		if (!is_plain(value))
+		if (!is_line(value, prefix))
 			continue;
 		if (!out) {
 			*width = width_of(path) > *width ? width_of(path) : *width;

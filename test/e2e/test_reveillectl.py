@@ -72,7 +72,7 @@ def test_any_setting_can_be_said_changed_and_taken_away(ctl):
                        "--set", "dry_run=true")
     assert project["config"] == {"idle_timeout": 60, "keep_warm": [], "dry_run": True,
                                  "webhook_url": "http://127.0.0.1/hook"}
-    changed = ctl.json("project", "set", project["id"], "--set", "dry_run=", "--name", "q",
+    changed = ctl.json("project", "set", project["id"], "dry_run=", "--name", "q",
                        "--set", "idle_timeout=0")
     assert changed["name"] == "q"
     assert changed["config"] == {"idle_timeout": 0, "keep_warm": [],
@@ -103,13 +103,16 @@ def test_computes_are_resized_frozen_and_deleted(ctl):
     ctl("project", "delete", project)
 
 
-def test_exit_status_tells_refused_from_misunderstood_and_from_not_reached(ctl):
+def test_exit_status_tells_refused_from_misunderstood_and_from_not_reached(ctl, tmp_path):
     status, _, errors = ctl.run("compute", "show", "nobody")
     assert status == 1 and "nobody" in errors
     status, _, errors = ctl.run("resize", "db")
     assert status == 2 and "resize needs --size UNITS" in errors and "--help" in errors
     status, _, errors = ctl.run("-u", f"http://127.0.0.1:{procs.free_port()}", "top")
     assert status == 3 and "is the control plane running there?" in errors
+    (tmp_path / "token").write_text("0" * 64)
+    status, _, errors = ctl.run("-t", str(tmp_path / "token"), "top")
+    assert status == 1 and "does not know this token\nhint: -t names" in errors
 
 
 def test_json_is_what_the_api_said(ctl, control):

@@ -111,6 +111,17 @@ def test_a_projects_token_neither_makes_projects_nor_changes_what_they_may_cost(
         assert_problem(control.call(method, path, body, token=token), 403)
 
 
+def test_a_projects_token_gives_no_compute_more_than_its_project_allows(control, two):
+    mine, _, token = two
+    big = {"config": {"resources": {"cpu": 8, "memory": "64GB"}}}
+    computes, compute = f"/api/v1/projects/{mine}/compute", "/api/v1/compute/mine"
+    assert_problem(control.call("POST", computes, big, token=token), 403, "resources")
+    assert_problem(control.call("PATCH", compute, big, token=token), 403, "resources")
+    assert_problem(control.call("PATCH", compute, {"size": 8}, token=token), 422, "its project allows")
+    assert control.call("PATCH", compute, big).status == 200
+    assert_problem(control.call("PATCH", compute, {"config": {"resources": None}}, token=token), 403)
+
+
 def test_what_is_anothers_answers_like_what_is_not_there(control, two):
     _, theirs, token = two
     for method, path, body in [

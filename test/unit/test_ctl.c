@@ -93,7 +93,8 @@ TEST(what_nobody_can_mean_is_refused_with_a_sentence)
 	refused("usage p --from", "--from needs a value");
 	refused("resize a", "resize needs --size UNITS");
 	refused("resize a --size big", "--size takes a number, not \"big\"");
-	refused("project set p --set idle_timeout", "--set takes NAME=VALUE, not \"idle_timeout\"");
+	refused("project set p --set idle_timeout",
+		"a setting is NAME=VALUE, not \"idle_timeout\"");
 	refused("project create p --idle-timeout soon",
 		"--idle-timeout takes a number, not \"soon\"");
 	refused("project create p --idle-timeout nan",
@@ -121,6 +122,18 @@ TEST(settings_are_said_one_by_one)
 	assert_int_equal(call.n_settings, 3);
 	assert_string_equal(call.settings[1], "b=[2]");
 	assert_string_equal(call.settings[2], "c=");
+}
+
+TEST(settings_may_follow_the_argument_as_they_are)
+{
+	Call call;
+	Fault why;
+
+	assert_true(parse(&call, "project set p a=1 --set b=2 c=", &why));
+	assert_string_equal(call.argument, "p");
+	assert_int_equal(call.n_settings, 3);
+	refused("project set p a=1 b", "a setting is NAME=VALUE, not \"b\"");
+	refused("project show p a=1", "\"a=1\" is too much for project show");
 }
 
 TEST(help_is_given_whatever_else_is_wrong)
@@ -253,9 +266,12 @@ TEST(columns_are_as_wide_as_what_they_hold)
 
 TEST(one_thing_is_lines_and_its_lists_follow)
 {
-	looks("{\"id\":\"a\",\"config\":{\"x\":true},\"rows\":[{\"k\":1}],\"none\":[]}", NULL,
+	looks("{\"id\":\"a\",\"config\":{\"x\":true,\"y\":[\"b\"]},\"rows\":[{\"k\":1}],\"none\":[]"
+	      "}",
+	      NULL,
 	      "id        a\n"
 	      "config.x  true\n"
+	      "config.y  [\"b\"]\n"
 	      "\nrows:\nK\n1\n");
 }
 
@@ -273,6 +289,7 @@ int main(void)
 		cmocka_unit_test(what_nobody_can_mean_is_refused_with_a_sentence),
 		cmocka_unit_test(what_is_done_to_a_compute_may_be_said_with_that_word),
 		cmocka_unit_test(settings_are_said_one_by_one),
+		cmocka_unit_test(settings_may_follow_the_argument_as_they_are),
 		cmocka_unit_test(help_is_given_whatever_else_is_wrong),
 		cmocka_unit_test(the_command_line_holds_before_the_environment),
 		cmocka_unit_test(without_a_word_it_is_the_control_plane_of_this_machine),

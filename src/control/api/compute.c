@@ -124,6 +124,20 @@ static bool read_order(const Call *call, Compute *c, Fault *why)
 	return driver->ops->admits(driver, c->id, engine, why);
 }
 
+/* The sizes that a project allows are for an admin to say, and so is what is past them. */
+static bool may_configure(Call *call)
+{
+	const json_t *config = json_object_get(call->body, "config");
+
+	if (call->who.scope != SCOPE_PROJECT || !json_object_get(config, "resources"))
+		return true;
+	call_problem(call, 403, "not allowed",
+		     "a project's token may not set config.resources; \"size\" is within what "
+		     "the project allows",
+		     NULL);
+	return false;
+}
+
 void api_compute_create(Call *call)
 {
 	Compute c = {.state = COMPUTE_CREATING, .generation = 1, .created_at = wall_us()};
@@ -134,6 +148,8 @@ void api_compute_create(Call *call)
 		await_made(call, fleet_compute(&call->c->fleet, past_resource(call)));
 		return;
 	}
+	if (!may_configure(call))
+		return;
 	text_copy(c.project_id, sizeof(c.project_id), call->id);
 	c.last_activity = c.created_at;
 	if (!read_order(call, &c, &why)) {
@@ -267,7 +283,7 @@ void api_compute_change(Call *call)
 	Compute c;
 	Fault why;
 
-	if (!u)
+	if (!u || !may_configure(call))
 		return;
 	c = u->compute;
 	if (!body_config(call, SETTINGS_OF_COMPUTE, u->compute.config, c.config, &why) ||

@@ -50,8 +50,10 @@ static void come_again(Controller *c, Request *r)
 
 	call->c = c;
 	call->request = r;
-	call_problem(call, 503, "no control plane is in charge",
-		     "one will be in a moment; it is safe to try again", "RUNNING_OPERATIONS");
+	call_problem(
+		call, 503, "no control plane is in charge",
+		"none is in charge just now; one will be in a moment, and it is safe to try again",
+		"RUNNING_OPERATIONS");
 }
 
 static void return_headers(Errand *e)
