@@ -72,3 +72,29 @@ def test_what_the_owner_of_a_database_sets_there_keeps_no_role_in_it(control, ru
     with control.connect(compute) as app:
         app.execute(f"alter database app set {rule}")
     assert drop(control, "wri%27ter%5C").status == 204
+
+
+@pytest.mark.parametrize("resources, says", [
+    ({"cpu": 1024}, "max_size, which is 1"),
+    ({"cpu": "1001m"}, "max_size, which is 1"),
+    ({"memory": 2**60}, "max_size, which is 1"),
+])
+def test_a_projects_token_cannot_go_beyond_its_max_size(control, resources, says):
+    project = control.project(max_size=1)
+    control.compute(project=project)
+    token = control.call("POST", "/api/v1/tokens", {"name": "t", "scope": "project",
+                                                    "project_id": project}).body["token"]
+    more = {"config": {"resources": resources}}
+    assert_problem(control.call("PATCH", "/api/v1/compute/db", more, token=token), 422, says)
+    assert_problem(control.call("POST", f"/api/v1/projects/{project}/compute",
+                                {"name": "another", **more}, token=token), 422, says)
+    assert control.show()["size"] == 0.25
+
+
+def test_a_max_size_that_is_lowered_holds_for_who_said_a_size_of_its_own(control):
+    project = control.project()
+    control.compute(project=project, resources={"cpu": 2})
+    assert control.show()["size"] == 2
+    answer = control.call("PATCH", f"/api/v1/projects/{project}", {"config": {"max_size": 0.5}})
+    assert answer.status == 200
+    procs.wait_until(lambda: control.show()["size"] == 0.5, 10, "it to be smaller")
