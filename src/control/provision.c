@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
+#include "base/span.h"
 #include "base/text.h"
 #include "controller.h"
 #include "sys/log.h"
@@ -43,8 +45,8 @@ struct Provision {
 /*
  * What is to be said for each chore, as rows of database and statement.  The server writes
  * the statements itself, which quotes names as only it can.  The control role has to be a
- * member of a role to give or take what is that role's, and is one only meanwhile.  The first
- * parameter is the name, the second the secret or the owner.
+ * member of a role to give or take what is that role's, and is one only meanwhile.  $1 stands
+ * for the name, $2 for the secret or the owner.
  */
 static const char put_role[] =
 	"SELECT 'postgres', CASE WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = $1)"
@@ -228,6 +230,16 @@ static void settle(Provision *p)
 
 static void on_rows(void *arg, const PgRows *rows, const char *error);
 
+/*
+ * It comes as one who replicates, like the probe: a role that has taken all connections can
+ * be dropped nevertheless.  What the owner of a database made the rule there does not hold
+ * for us, and whoever keeps a lock is not waited for long: a backend that waits for one does
+ * not notice that we have hung up.
+ */
+#define OPTIONS                                                       \
+	"-c search_path=pg_catalog -c standard_conforming_strings=on" \
+	" -c lock_timeout=2000 -c statement_timeout=0 -c default_transaction_read_only=off"
+
 static void connect_to(Provision *p, const char *database)
 {
 	PgTarget target = {.host = p->folder,
@@ -235,7 +247,8 @@ static void connect_to(Provision *p, const char *database)
 			   .user = "reveille_control",
 			   .password = p->unit->compute.control_password,
 			   .dbname = database,
-			   .options = "-c search_path=pg_catalog"};
+			   .replication = "database",
+			   .options = OPTIONS};
 
 	if (p->conn && strcmp(p->database, database) == 0)
 		return;
@@ -266,9 +279,36 @@ static void take_plan(Provision *p, const PgRows *rows)
 	say_next(p);
 }
 
+static void write_literal(Buf *sql, const char *text)
+{
+	buf_append_u8(sql, '\'');
+	for (; *text; text++) {
+		if (*text == '\'')
+			buf_append_u8(sql, '\'');
+		buf_append_u8(sql, (uint8_t)*text);
+	}
+	buf_append_u8(sql, '\'');
+}
+
+/* Who replicates may ask plain questions alone, so what is given stands in the question. */
+static void ask_for_plan(Provision *p, const char *plan, const char *const given[2])
+{
+	Buf sql = {0};
+
+	for (; *plan; plan++) {
+		if (*plan == '$')
+			write_literal(&sql, given[*++plan - '1']);
+		else
+			buf_append_u8(&sql, (uint8_t)*plan);
+	}
+	buf_append_u8(&sql, 0);
+	pgconn_ask(p->conn, (const char *)buf_span(&sql).at, 0);
+	buf_free(&sql);
+}
+
 static void next_chore(Provision *p)
 {
-	PgParams params = {.n = 2, .types = {PG_TEXT, PG_TEXT}};
+	const Chore *e = &p->chore;
 
 	forget_sayings(p);
 	if (!roster_next(&p->unit->roster, &p->chore)) {
@@ -276,10 +316,10 @@ static void next_chore(Provision *p)
 		return;
 	}
 	p->planned = false;
-	params.values[0] = name_of(&p->chore);
-	params.values[1] = p->chore.is_database ? p->chore.database.owner : p->chore.role.verifier;
 	connect_to(p, "postgres");
-	pgconn_ask_params(p->conn, plan_of(&p->chore), &params, 0);
+	ask_for_plan(p, plan_of(e),
+		     (const char *const[]){name_of(e),
+					   e->is_database ? e->database.owner : e->role.verifier});
 }
 
 /* An error without an SQLSTATE is one of the connection: the next chore would fare no better. */

@@ -366,6 +366,7 @@ static void read_project(ProjectSettings *s, const json_t *config)
 		.connect_burst = (int)int_or(config, "connect_burst", 0),
 	};
 	s->max_size = size_or(config, "max_size", s->min_size);
+	s->has_max_size = json_object_get(config, "max_size") != NULL;
 	if (s->connect_burst == 0)
 		s->connect_burst = s->connect_rate;
 	read_lists(s, config);

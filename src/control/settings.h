@@ -37,6 +37,7 @@ typedef struct ProjectSettings {
 
 	int max_connections;
 	int min_size, max_size; /* thousandths of a compute unit */
+	bool has_max_size;      /* so that a compute's own config cannot ask for more */
 	ScalePolicy scale;
 	QuotaPolicy quota;
 	char webhook_url[SETTINGS_URL_SIZE]; /* or "" */

@@ -6,9 +6,32 @@
 
 SizeBounds sizing_bounds(const ProjectSettings *project, const ComputeSettings *own)
 {
-	if (own->cpu > 0)
-		return (SizeBounds){.least = own->cpu, .most = own->cpu, .own = true};
+	int cpu = own->cpu;
+
+	if (project->has_max_size && cpu > project->max_size)
+		cpu = project->max_size;
+	if (cpu > 0)
+		return (SizeBounds){.least = cpu, .most = cpu, .own = true};
 	return (SizeBounds){.least = project->min_size, .most = project->max_size};
+}
+
+bool sizing_allows(const ProjectSettings *project, const ComputeSettings *own,
+		   int64_t memory_per_unit, Fault *why)
+{
+	int64_t memory = memory_per_unit / 1000 * project->max_size;
+
+	if (!project->has_max_size)
+		return true;
+	if (own->cpu > project->max_size)
+		return fault_set(why, FAULT_BAD_VALUE,
+				 "config.resources.cpu must not be more than the project's "
+				 "max_size, which is %g",
+				 project->max_size / 1000.0);
+	return own->memory <= memory ||
+	       fault_set(why, FAULT_BAD_VALUE,
+			 "config.resources.memory must not be more than what goes with the "
+			 "project's max_size, which is %lld bytes",
+			 (long long)memory);
 }
 
 static void say_bounds(const SizeBounds *b, char *out, size_t size)

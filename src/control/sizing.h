@@ -36,6 +36,10 @@ typedef struct SizeBounds {
 
 SizeBounds sizing_bounds(const ProjectSettings *project, const ComputeSettings *own);
 
+/* FAULT_BAD_VALUE if its own config asks for more than a project that has a max_size gives. */
+bool sizing_allows(const ProjectSettings *project, const ComputeSettings *own,
+		   int64_t memory_per_unit, Fault *why);
+
 /* The size nearest to this one that is allowed; if it is another one, says why. */
 int sizing_fit(int size, const SizeBounds *b, char reason[REASON_SIZE]);
 

@@ -1,6 +1,8 @@
 /* Which sizes a compute may have, and whether its server knows. */
 #include "unit.h"
 
+#include <string.h>
+
 #include "base/text.h"
 #include "src/control/sizing.h"
 
@@ -26,6 +28,23 @@ TEST(a_size_lies_within_what_its_project_allows)
 	assert_true(sizing_check(2000, &b, &why));
 	assert_false(sizing_check(2001, &b, &why));
 	assert_string_equal(why.detail, "size cannot be 2.001: its project allows 0.25 to 2");
+}
+
+TEST(its_own_config_cannot_go_beyond_what_its_project_was_given)
+{
+	ProjectSettings given = {.min_size = 250, .max_size = 2000, .has_max_size = true};
+	ComputeSettings fits = {.cpu = 2000, .memory = 2000000}, much = {.cpu = 2001};
+	ComputeSettings large = {.memory = 2000001};
+	Fault why;
+
+	assert_true(sizing_allows(&given, &fits, 1000000, &why));
+	assert_false(sizing_allows(&given, &much, 1000000, &why));
+	assert_string_equal(why.detail, "config.resources.cpu must not be more than the project's "
+					"max_size, which is 2");
+	assert_false(sizing_allows(&given, &large, 1000000, &why));
+	assert_non_null(strstr(why.detail, "which is 2000000 bytes"));
+	assert_true(sizing_allows(&project, &much, 1000000, &why));
+	assert_int_equal(sizing_bounds(&given, &much).most, 2000);
 }
 
 TEST(what_its_own_config_says_is_its_only_size)
@@ -71,6 +90,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_size_lies_within_what_its_project_allows),
+		cmocka_unit_test(its_own_config_cannot_go_beyond_what_its_project_was_given),
 		cmocka_unit_test(what_its_own_config_says_is_its_only_size),
 		cmocka_unit_test(a_wish_is_due_until_the_record_says_the_same),
 		cmocka_unit_test(a_server_knows_what_it_was_told_in_its_life),

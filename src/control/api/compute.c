@@ -91,6 +91,15 @@ static void make_secrets(Call *call, Compute *c)
 	scram_secret(c->verifier, call->secret, salt, SCRAM_ITERATIONS);
 }
 
+/* Who may change a compute may not thereby go beyond what the admin gave its project. */
+static bool check_own(const Call *call, const Compute *c, Fault *why)
+{
+	ProjectSettings project = fleet_settings(&call->c->fleet, c->project_id);
+	ComputeSettings own = settings_of_compute(c->config);
+
+	return sizing_allows(&project, &own, call->c->conf->process.memory_per_unit, why);
+}
+
 static int size_of(const Call *call, const Compute *c)
 {
 	ComputeSettings own = settings_of_compute(c->config);
@@ -118,7 +127,8 @@ static bool read_order(const Call *call, Compute *c, Fault *why)
 	const char *engine;
 
 	if (!body_text(call->body, "engine", "postgres", &engine, why) || !set_name(call, c, why) ||
-	    !body_config(call, SETTINGS_OF_COMPUTE, "{}", c->config, why))
+	    !body_config(call, SETTINGS_OF_COMPUTE, "{}", c->config, why) ||
+	    !check_own(call, c, why))
 		return false;
 	text_copy(c->engine, sizeof(c->engine), engine);
 	return driver->ops->admits(driver, c->id, engine, why);
@@ -287,7 +297,7 @@ void api_compute_change(Call *call)
 		return;
 	c = u->compute;
 	if (!body_config(call, SETTINGS_OF_COMPUTE, u->compute.config, c.config, &why) ||
-	    !check_size(call, u, c.config, &why)) {
+	    !check_own(call, &c, &why) || !check_size(call, u, c.config, &why)) {
 		call_refuse(call, &why, NULL);
 		return;
 	}
