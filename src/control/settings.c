@@ -40,7 +40,7 @@ typedef struct Member {
 } Member;
 
 static const Member members[] = {
-#define MEMBER(of, name, kind, least, most, wanted) \
+#define MEMBER(of, name, kind, least, most, wanted, doc) \
 	{SETTINGS_OF_##of, #name, KIND_##kind, least, most, wanted},
 #include "settings.def"
 #undef MEMBER

@@ -97,8 +97,12 @@ static void settle(WakeCall *c, RoutePhase phase)
 
 static void log_failure(const WakeCall *c, const char *what)
 {
-	log_warning("%s: compute=%s attempt=%d error=\"%s\" cause=\"%s\"", what, c->answer.name,
-		    c->attempt, c->answer.fault.detail, c->answer.fault.cause);
+	const Fault *why = &c->answer.fault;
+	char error[600], cause[600];
+
+	log_warning("%s: compute=%s attempt=%d error=%s cause=%s", what, c->answer.name, c->attempt,
+		    text_quote(error, sizeof(error), why->detail),
+		    text_quote(cause, sizeof(cause), why->cause));
 }
 
 /* Nobody waits: the claim is given up as if it had never been. */

@@ -2,7 +2,7 @@
 # What is declared in a table is also used, explained and complete:
 #   a setting that works is read somewhere, and its doc is a sentence;
 #   a fault is raised somewhere;
-#   a phase has its file; a command and its options stand in the manual;
+#   a phase has its file; a command, its options and what it can set stand in the manual;
 #   an invariant's tests exist.
 set -euo pipefail
 cd "${srcdir:-$(dirname "$0")/../..}"
@@ -45,6 +45,10 @@ while read -r option; do
 	grep -qF -- "\\-\\-${option//-/\\-}" doc/reveillectl.1 ||
 		complain "commands.def: --$option is not in the manual"
 done < <(rows src/ctl/commands.def OPTION | sed 's/OPTION("\([a-z-]*\)".*/\1/')
+
+while read -r name; do
+	grep -qxF ".B $name" doc/reveillectl.1 || complain "control/settings.def: $name is not in the manual"
+done < <(rows src/control/settings.def MEMBER | sed 's/MEMBER([A-Z]*, *\([a-z_]*\),.*/\1/')
 
 # Each promise that spans files names tests that there are.
 for test in $(grep -o '`test/[^`]*`' doc/invariants.md | tr -d '`'); do

@@ -47,13 +47,13 @@ static const struct {
 #undef FIELD
 #undef SCHEMA
 
-#define MEMBER(of, name, kind, least, most, wanted) \
-	{SETTINGS_OF_##of, #name, #kind, least, most, wanted},
+#define MEMBER(of, name, kind, least, most, wanted, doc) \
+	{SETTINGS_OF_##of, #name, #kind, least, most, doc ": " wanted},
 static const struct Member {
 	SettingsOf of;
 	const char *name, *kind;
 	int64_t least, most;
-	const char *wanted;
+	const char *doc;
 } members[] = {
 #include "../settings.def"
 };
@@ -233,7 +233,7 @@ static json_t *schema_of_config(SettingsOf of, bool change)
 			continue;
 		schema = schema_of_member(&members[i]);
 		json_object_set_new(properties, members[i].name,
-				    with_doc(change ? or_null(schema) : schema, members[i].wanted));
+				    with_doc(change ? or_null(schema) : schema, members[i].doc));
 	}
 	return object_schema(properties, json_array(), true);
 }
