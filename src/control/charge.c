@@ -10,6 +10,7 @@
 #include "controller.h"
 #include "heartbeat.h"
 #include "keyring.h"
+#include "recall.h"
 #include "reconcile.h"
 #include "sys/log.h"
 
@@ -181,6 +182,9 @@ static void on_lead(void *arg, LeadNews news)
 		return;
 	case LEAD_LOST:
 		die("the lock of the one in charge is lost, so this control plane ends");
+	case LEAD_DOUBTS:
+		recall_soon(c);
+		return;
 	}
 }
 

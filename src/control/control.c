@@ -13,6 +13,7 @@
 #include "controller.h"
 #include "heartbeat.h"
 #include "idle.h"
+#include "recall.h"
 #include "secure.h"
 #include "sys/log.h"
 #include "sys/machine.h"
@@ -112,6 +113,7 @@ void control_main(const ControlSetup *setup)
 	events_init(&c->events, c);
 	timer_init(&c->heartbeat, c->loop, heartbeat, c);
 	allowance_init(c);
+	recall_init(c);
 	timer_init(&c->sweep, c->loop, past_sweep, c);
 	watch_signals(c);
 	if (!open_all(c, &why))

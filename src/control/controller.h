@@ -37,7 +37,7 @@ struct Controller {
 	Fleet fleet;
 	Events events;
 	Gate starts;
-	Timer heartbeat, allowance;
+	Timer heartbeat, allowance, recall;
 	AwakeRows awake, awake_sent; /* who kept computes awake: to be written, being written */
 	Outbox *outbox;
 	Rollup *rollup;

@@ -112,12 +112,14 @@ static void on_dropped(void *arg, const StoreRows *rows, const Fault *why)
 {
 	Call *call = arg;
 
-	if (why) {
+	(void)rows;
+	/* Also one that the store has dropped without our hearing of it. */
+	if (!why || why->code == FAULT_NOT_FOUND)
+		tokens_forget(&call->c->tokens, call->id);
+	if (why)
 		call_refuse(call, why, NULL);
-		return;
-	}
-	tokens_forget(&call->c->tokens, rows->tokens[0].id);
-	call_answer_nothing(call);
+	else
+		call_answer_nothing(call);
 }
 
 void api_token_delete(Call *call)

@@ -84,6 +84,7 @@ static bool has_begun(const Postgres *p)
 
 static void connection_lost(Postgres *p, const char *error)
 {
+	bool doubt = has_begun(p) && p->stage == STAGE_COMMIT && p->leading;
 	Fault why;
 
 	pgconn_free(p->conn);
@@ -97,6 +98,8 @@ static void connection_lost(Postgres *p, const char *error)
 	p->busy = false;
 	if (p->first && !timer_is_armed(&p->patience))
 		timer_arm(&p->patience, PATIENCE_MS);
+	if (doubt)
+		p->store.on_lead(p->store.lead_arg, LEAD_DOUBTS);
 }
 
 /* ---- statements -------------------------------------------------------- */

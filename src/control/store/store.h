@@ -98,6 +98,7 @@ typedef enum LeadNews {
 	LEAD_WON,    /* this process is in charge */
 	LEAD_OTHERS, /* another one is; there will be more news */
 	LEAD_LOST,   /* it was, and may not be any more */
+	LEAD_DOUBTS, /* it is, and something it had the store do may be done or not */
 } LeadNews;
 
 struct Store {

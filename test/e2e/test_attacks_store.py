@@ -1,0 +1,73 @@
+"""A store that does what it was asked, and then nobody hears that it did."""
+
+import itertools
+
+import psycopg
+import pytest
+
+from harness import procs
+from harness.control import Control, assert_problem
+from harness.cutter import Cutter
+
+numbers = itertools.count(1)
+
+
+@pytest.fixture
+def cutter(spare_pg):
+    relay = Cutter(f"{spare_pg.folder}/.s.PGSQL.{spare_pg.port}")
+    yield relay
+    relay.close()
+
+
+@pytest.fixture
+def control(start_proxy, spare_pg, cutter):
+    schema = f"lost{next(numbers)}"
+    with psycopg.connect(host=spare_pg.folder, port=spare_pg.port, user="postgres",
+                         dbname="postgres", autocommit=True) as conn:
+        conn.execute(f"create schema {schema}")
+    return Control(start_proxy, store=f"postgresql://postgres@127.0.0.1:{cutter.port}/postgres"
+                                      f"?options=-csearch_path%3D{schema}")
+
+
+def without_answer(control, cutter, method, path, body=None):
+    cutter.lose_answer_of(b"COMMIT")
+    assert_problem(control.call(method, path, body), 503, "does not answer")
+    assert cutter.cuts == 1
+
+
+def test_a_compute_whose_commit_was_not_heard_of_is_taken_care_of(control, cutter):
+    project = control.project()
+    without_answer(control, cutter, "POST", f"/api/v1/projects/{project}/compute", {"name": "db"})
+    procs.wait_until(lambda: control.wake().status == 200, 20, "it to be known")
+    assert len(control.servers()) == 1
+    assert control.call("DELETE", "/api/v1/compute/db").status == 204
+
+
+def test_a_role_whose_commit_was_not_heard_of_is_known(control, cutter):
+    control.compute()
+    without_answer(control, cutter, "POST", "/api/v1/compute/db/roles", {"name": "reader"})
+    procs.wait_until(lambda: len(control.get("/api/v1/compute/db/roles").body["roles"]) == 2, 20,
+                     "it to be known")
+    assert control.call("POST", "/api/v1/compute/db/roles/reader/password").status == 200
+    control.woken()
+    assert control.call("DELETE", "/api/v1/compute/db/roles/reader").status == 204
+
+
+def test_a_token_that_was_dropped_without_our_hearing_of_it_is_worth_nothing(control, cutter):
+    token = control.call("POST", "/api/v1/tokens", {"name": "t", "scope": "admin"}).body
+    path = f"/api/v1/tokens/{token['id']}"
+    without_answer(control, cutter, "DELETE", path)
+    procs.wait_until(lambda: control.call("DELETE", path).status in (204, 404), 20, "it to be dropped")
+    assert control.get("/api/v1/projects", token=token["token"]).status == 401
+
+
+def test_waking_and_suspending_go_on_where_a_commit_was_not_heard_of(control, cutter):
+    control.compute(project=control.project(idle_timeout=0))
+    for turn in range(1, 4):
+        cutter.lose_answer_of(b"COMMIT")
+        assert control.wake().status == 200
+        cutter.lose_answer_of(b"COMMIT")
+        control.suspend(mode="?mode=immediate")
+        assert cutter.cuts == 2 * turn and control.servers() == []
+    assert control.operations() == ["creating", "suspended"] + 3 * [
+        "resuming", "active", "suspending", "suspended"]
