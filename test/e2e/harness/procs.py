@@ -52,8 +52,10 @@ def free_port():
     """A loopback port nobody listens on, below those the kernel gives to clients."""
     with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
         ceiling = int(f.read().split()[0])
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    ours = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])    # no two take the same
     for _ in range(1000):
-        port = random.randrange(10000, max(ceiling, 11000))
+        port = random.randrange(10000, max(ceiling, 11000)) // workers * workers + ours
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
