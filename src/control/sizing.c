@@ -18,7 +18,7 @@ SizeBounds sizing_bounds(const ProjectSettings *project, const ComputeSettings *
 bool sizing_allows(const ProjectSettings *project, const ComputeSettings *own,
 		   int64_t memory_per_unit, Fault *why)
 {
-	int64_t memory = memory_per_unit / 1000 * project->max_size;
+	int64_t memory = memory_per_unit * project->max_size / 1000;
 
 	if (!project->has_max_size)
 		return true;

@@ -91,12 +91,22 @@ static void make_secrets(Call *call, Compute *c)
 	scram_secret(c->verifier, call->secret, salt, SCRAM_ITERATIONS);
 }
 
-/* Who may change a compute may not thereby go beyond what the admin gave its project. */
+static bool tenant_says_own(const Call *call)
+{
+	return call->who.scope == SCOPE_PROJECT &&
+	       json_object_get(json_object_get(call->body, "config"), "resources");
+}
+
+/*
+ * Who may change a compute may not thereby go beyond what the admin gave its project: for a
+ * tenant that holds also where the admin said nothing, and max_size is what it then is.
+ */
 static bool check_own(const Call *call, const Compute *c, Fault *why)
 {
 	ProjectSettings project = fleet_settings(&call->c->fleet, c->project_id);
 	ComputeSettings own = settings_of_compute(c->config);
 
+	project.has_max_size = project.has_max_size || tenant_says_own(call);
 	return sizing_allows(&project, &own, call->c->conf->process.memory_per_unit, why);
 }
 
@@ -134,20 +144,6 @@ static bool read_order(const Call *call, Compute *c, Fault *why)
 	return driver->ops->admits(driver, c->id, engine, why);
 }
 
-/* The sizes that a project allows are for an admin to say, and so is what is past them. */
-static bool may_configure(Call *call)
-{
-	const json_t *config = json_object_get(call->body, "config");
-
-	if (call->who.scope != SCOPE_PROJECT || !json_object_get(config, "resources"))
-		return true;
-	call_problem(call, 403, "not allowed",
-		     "a project's token may not set config.resources; \"size\" is within what "
-		     "the project allows",
-		     NULL);
-	return false;
-}
-
 void api_compute_create(Call *call)
 {
 	Compute c = {.state = COMPUTE_CREATING, .generation = 1, .created_at = wall_us()};
@@ -158,8 +154,6 @@ void api_compute_create(Call *call)
 		await_made(call, fleet_compute(&call->c->fleet, past_resource(call)));
 		return;
 	}
-	if (!may_configure(call))
-		return;
 	text_copy(c.project_id, sizeof(c.project_id), call->id);
 	c.last_activity = c.created_at;
 	if (!read_order(call, &c, &why)) {
@@ -293,7 +287,7 @@ void api_compute_change(Call *call)
 	Compute c;
 	Fault why;
 
-	if (!u || !may_configure(call))
+	if (!u)
 		return;
 	c = u->compute;
 	if (!body_config(call, SETTINGS_OF_COMPUTE, u->compute.config, c.config, &why) ||
