@@ -82,15 +82,16 @@ def test_what_the_owner_of_a_database_sets_there_keeps_no_role_in_it(control, ru
     ({"cpu": "1001m"}, "max_size, which is 1"),
     ({"memory": 2**60}, "max_size, which is 1"),
 ])
-def test_a_projects_token_cannot_go_beyond_its_max_size(control, resources, says):
+def test_nobody_goes_beyond_a_projects_max_size(control, resources, says):
     project = control.project(max_size=1)
     control.compute(project=project)
     token = control.call("POST", "/api/v1/tokens", {"name": "t", "scope": "project",
                                                     "project_id": project}).body["token"]
     more = {"config": {"resources": resources}}
-    assert_problem(control.call("PATCH", "/api/v1/compute/db", more, token=token), 422, says)
-    assert_problem(control.call("POST", f"/api/v1/projects/{project}/compute",
-                                {"name": "another", **more}, token=token), 422, says)
+    for method, path in (("PATCH", "/api/v1/compute/db"),
+                         ("POST", f"/api/v1/projects/{project}/compute")):
+        assert_problem(control.call(method, path, more, token=token), 403, "resources")
+        assert_problem(control.call(method, path, more), 422, says)
     assert control.show()["size"] == 0.25
 
 
