@@ -132,14 +132,32 @@ static void on_gone(void *arg)
 	loop_bury(l->events->controller->loop, l, free);
 }
 
+static bool has_room(const Events *e, const EventsFilter *filter, Fault *why)
+{
+	const EventsListener *l;
+	int own = 0, tenants = 0;
+
+	if (e->n == EVENTS_LISTENERS)
+		return fault_set(why, FAULT_LIMIT, "there are %d listeners already",
+				 EVENTS_LISTENERS);
+	LIST_FOREACH(l, &e->listeners, link)
+	{
+		tenants += l->filter.tenant;
+		own += l->filter.tenant && strcmp(l->filter.project_id, filter->project_id) == 0;
+	}
+	if (!filter->tenant || (own < EVENTS_OF_PROJECT && tenants < EVENTS_OF_PROJECTS))
+		return true;
+	return fault_set(why, FAULT_LIMIT, "a project has at most %d listeners, all together %d",
+			 EVENTS_OF_PROJECT, EVENTS_OF_PROJECTS);
+}
+
 bool events_listen(Events *e, Request *r, const EventsFilter *filter, Fault *why)
 {
 	EventsListener *l;
 	Buf out = {0};
 
-	if (e->n == EVENTS_LISTENERS)
-		return fault_set(why, FAULT_LIMIT, "there are %d listeners already",
-				 EVENTS_LISTENERS);
+	if (!has_room(e, filter, why))
+		return false;
 	l = NEW(EventsListener);
 	*l = (EventsListener){.events = e, .request = r, .filter = *filter};
 	LIST_INSERT_HEAD(&e->listeners, l, link);

@@ -12,14 +12,18 @@
 #include "fleet.h"
 #include "sys/serve.h"
 
-#define EVENTS_LISTENERS 256
-#define EVENTS_BEAT_MS   5000
-#define EVENTS_NAME_SIZE 64
+/* Of them those of one project, and of all projects: the others are kept for proxies. */
+#define EVENTS_LISTENERS   256
+#define EVENTS_OF_PROJECT  16
+#define EVENTS_OF_PROJECTS 128
+#define EVENTS_BEAT_MS     5000
+#define EVENTS_NAME_SIZE   64
 
 /* What somebody wants to hear of; "" is everything. */
 typedef struct EventsFilter {
 	char proxy_id[EVENTS_NAME_SIZE]; /* who listens */
 	char project_id[ID_SIZE], compute_id[ID_SIZE];
+	bool tenant; /* has the token of that project, and no other */
 } EventsFilter;
 
 typedef struct Events {

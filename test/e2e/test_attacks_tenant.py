@@ -1,5 +1,8 @@
 """What tenants do to their own servers so that the control plane cannot do its work on them."""
 
+import contextlib
+import socket
+
 import psycopg
 import pytest
 
@@ -79,15 +82,16 @@ def test_what_the_owner_of_a_database_sets_there_keeps_no_role_in_it(control, ru
     ({"cpu": "1001m"}, "max_size, which is 1"),
     ({"memory": 2**60}, "max_size, which is 1"),
 ])
-def test_a_projects_token_cannot_go_beyond_its_max_size(control, resources, says):
+def test_nobody_goes_beyond_a_projects_max_size(control, resources, says):
     project = control.project(max_size=1)
     control.compute(project=project)
     token = control.call("POST", "/api/v1/tokens", {"name": "t", "scope": "project",
                                                     "project_id": project}).body["token"]
     more = {"config": {"resources": resources}}
-    assert_problem(control.call("PATCH", "/api/v1/compute/db", more, token=token), 422, says)
-    assert_problem(control.call("POST", f"/api/v1/projects/{project}/compute",
-                                {"name": "another", **more}, token=token), 422, says)
+    for method, path in (("PATCH", "/api/v1/compute/db"),
+                         ("POST", f"/api/v1/projects/{project}/compute")):
+        assert_problem(control.call(method, path, more, token=token), 403, "resources")
+        assert_problem(control.call(method, path, more), 422, says)
     assert control.show()["size"] == 0.25
 
 
@@ -98,3 +102,31 @@ def test_a_max_size_that_is_lowered_holds_for_who_said_a_size_of_its_own(control
     answer = control.call("PATCH", f"/api/v1/projects/{project}", {"config": {"max_size": 0.5}})
     assert answer.status == 200
     procs.wait_until(lambda: control.show()["size"] == 0.5, 10, "it to be smaller")
+
+
+def listen(control, token, query=""):
+    """Begins to listen; the connection, and whether it was let in."""
+    conn = socket.create_connection(("127.0.0.1", control.proxy.control_port), timeout=20)
+    conn.sendall(f"GET /api/v1/events{query} HTTP/1.1\r\nHost: x\r\n"
+                 f"Authorization: Bearer {token}\r\n\r\n".encode())
+    return conn, conn.recv(15).split()[1]
+
+
+def token_of(control, project):
+    return control.call("POST", "/api/v1/tokens", {"name": "t", "scope": "project",
+                                                   "project_id": project}).body["token"]
+
+
+def test_listeners_of_projects_leave_room_for_proxies(control):
+    greedy, modest = control.project(), control.project()
+    with contextlib.ExitStack() as open_until_the_end:
+        def answers(token, n):
+            found = [listen(control, token) for _ in range(n)]
+            for conn, _ in found:
+                open_until_the_end.enter_context(conn)
+            return [status for _, status in found]
+        assert answers(token_of(control, greedy), 20) == 16 * [b"200"] + 4 * [b"503"]
+        assert answers(token_of(control, modest), 1) == [b"200"]
+        more = [token_of(control, control.project()) for _ in range(7)]
+        assert sum(answers(token, 16).count(b"200") for token in more) == 128 - 17
+        assert answers(control.token(), 20) == 20 * [b"200"]

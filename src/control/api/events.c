@@ -14,7 +14,7 @@ static bool take_id(const Call *call, const char *name, char out[ID_SIZE], Fault
 	       fault_set(why, FAULT_BAD_VALUE, "%s is no id", name);
 }
 
-/* Whoever is of a project hears of nothing else. */
+/* Whoever is of a project hears of nothing else, and is no proxy that others rely on. */
 static bool is_own(const Call *call, EventsFilter *f, Fault *why)
 {
 	const char *tenant = call_tenant(call);
@@ -23,6 +23,8 @@ static bool is_own(const Call *call, EventsFilter *f, Fault *why)
 		return true;
 	if (*f->project_id && strcmp(f->project_id, tenant) != 0)
 		return fault_set(why, FAULT_NOT_FOUND, "there is no project \"%s\"", f->project_id);
+	f->tenant = true;
+	f->proxy_id[0] = 0;
 	return text_copy(f->project_id, sizeof(f->project_id), tenant);
 }
 

@@ -17,12 +17,12 @@ class Cutter:
 
     def accept(self):
         while True:
+            server = socket.socket(socket.AF_UNIX)
             try:
                 client, _ = self.listener.accept()
+                server.connect(self.path)
             except OSError:
-                return
-            server = socket.socket(socket.AF_UNIX)
-            server.connect(self.path)
+                return    # one of both has ended
             for way in ((client, server, True), (server, client, False)):
                 threading.Thread(target=self.relay, args=way, daemon=True).start()
 
