@@ -167,9 +167,13 @@ ProjectSettings fleet_settings(const Fleet *f, const char *project_id)
 
 /* ---- units ------------------------------------------------------------- */
 
-int64_t unit_last_activity(const Unit *u)
+int64_t unit_last_activity(Unit *u)
 {
-	return wall_us() - (clock_ms() - u->activity.last_ms) * 1000;
+	if (u->said_ms != u->activity.last_ms) {
+		u->said_ms = u->activity.last_ms;
+		u->said_us = wall_us() - (clock_ms() - u->activity.last_ms) * 1000;
+	}
+	return u->said_us;
 }
 
 bool unit_is_serving(const Unit *u)

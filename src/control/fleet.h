@@ -30,6 +30,7 @@ struct Unit {
 	Compute compute;
 	Instance *instance;
 	Activity activity;
+	int64_t said_ms, said_us; /* when it was last used, and how that is said: always the same */
 
 	/* Wishes, until they are fulfilled. */
 	bool wanted, unwanted, unneeded, doomed;
@@ -118,7 +119,7 @@ ProjectEntry *fleet_entry(const Fleet *f, const char *id);    /* or NULL */
 ProjectSettings fleet_settings(const Fleet *f, const char *project_id);
 
 /* When it was last used, in microseconds since 1970. */
-int64_t unit_last_activity(const Unit *u);
+int64_t unit_last_activity(Unit *u);
 bool unit_is_serving(const Unit *u); /* active, and its server is alive */
 bool unit_is_up(const Unit *u);      /* that, or frozen: its server is there */
 

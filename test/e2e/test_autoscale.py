@@ -202,12 +202,15 @@ def test_a_frozen_server_hears_of_its_size_when_it_is_thawed(limited):
 def test_its_own_cpu_is_its_size_and_nobody_changes_it(limited):
     limited.compute(project=limited.project(**QUICK))
     limited.woken()
-    assert change(limited, config={"resources": {"cpu": "500m"}})["size"] == 0.5
+    assert change(limited, config={"resources": {"cpu": "200m"}})["size"] == 0.2
     [server] = limited.servers()
-    assert limited.groups.quota(server) == 0.5
+    assert limited.groups.quota(server) == 0.2
     assert_problem(limited.call("PATCH", "/api/v1/compute/db", {"size": 0.1}), 422,
-                   "size cannot be 0.1: its config.resources.cpu says 0.5")
-    assert change(limited, config={"resources": None})["size"] == 0.25
+                   "size cannot be 0.1: its config.resources.cpu says 0.2")
+    assert_problem(limited.call("PATCH", "/api/v1/compute/db",
+                                {"config": {"resources": {"cpu": "500m"}}}), 422, "max_size")
+    assert change(limited, config={"resources": None})["size"] == 0.2
+    assert change(limited, size=0.1)["size"] == 0.1
 
 
 @pytest.mark.parametrize("awake", [False, True])

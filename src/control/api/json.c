@@ -113,7 +113,7 @@ static json_t *json_of_load(const Unit *u)
 
 json_t *json_of_compute(const Compute *c, const Fleet *fleet)
 {
-	const Unit *u = fleet_compute(fleet, c->id);
+	Unit *u = fleet_compute(fleet, c->id);
 	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:f, s:o, s:o, s:o, s:o, s:o}",
 				 "id", c->id, "project_id", c->project_id, "name", c->id, "engine",
 				 c->engine, "state", compute_state_word(c->state), "generation",
