@@ -188,7 +188,11 @@ static void on_lead(void *arg, LeadNews news)
 	}
 }
 
+/* A file is read in a moment; a database may be away, and then whoever asks is told to come again.
+ */
 void charge_begin(Controller *c)
 {
+	if (c->store->shared)
+		serve(c);
 	store_lead(c->store, on_lead, c);
 }

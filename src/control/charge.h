@@ -20,7 +20,7 @@ typedef enum Standing {
 	STANDING_IN_CHARGE,
 } Standing;
 
-/* Asks to be in charge; once that is answered the API is served. */
+/* Asks to be in charge. Until that is answered the API says that nobody is. */
 void charge_begin(Controller *c);
 
 #endif

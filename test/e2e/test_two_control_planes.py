@@ -147,6 +147,23 @@ def test_one_that_stood_still_does_no_harm_when_it_goes_on(pair, spare_pg):
     assert servers(second, "db") == [newer]
 
 
+def test_while_the_store_is_away_it_says_so_and_goes_on_when_it_is_back(pair, spare_pg):
+    """Computes run on, the API answers 503 with Retry-After, and nobody has to help."""
+    first, second = pair
+    first.compute("db", project=first.project(idle_timeout=0))
+    first.woken()
+    [server] = servers(first, "db")
+    spare_pg.stop()
+    procs.wait_until(lambda: first.wake(timeout=20).status == 503, 20, "the API to say so")
+    answer = first.wake(timeout=20)
+    assert answer.status == 503 and answer.headers["Retry-After"], answer
+    assert first.get("/healthz").status == 200
+    spare_pg.start()
+    for tree in pair:
+        procs.wait_until(lambda t=tree: t.wake(timeout=20).status == 200, 40, "it to be back")
+    assert servers(first, "db") == [server]
+
+
 def servers(control, name):
     found = []
     for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):

@@ -71,6 +71,8 @@ static void on_head(void *arg, int status, const char *content_type)
 	Errand *e = arg;
 
 	e->status = status;
+	if (status == 503) /* perhaps because he is not in charge any more */
+		e->c->leader_url[0] = 0;
 	text_copy(e->type, sizeof(e->type), content_type);
 	return_headers(e);
 	e->streams = text_starts(e->type, "text/event-stream");

@@ -9,6 +9,11 @@ void api_health(Call *call)
 /* Requests are let in only when store and driver are open and all computes are known. */
 void api_ready(Call *call)
 {
+	if (call->c->standing == STANDING_NONE) {
+		call_problem(call, 503, "not ready", "the store does not answer, or is being read",
+			     NULL);
+		return;
+	}
 	call_answer(call, 200,
 		    json_pack("{s:s, s:i}", "status", "ready", "computes",
 			      (int)HASH_COUNT(call->c->fleet.units)));
