@@ -11,6 +11,7 @@
 
 #include "../controller.h"
 #include "../token.h"
+#include "../wait.h"
 #include "base/fault.h"
 #include "sys/serve.h"
 
@@ -41,6 +42,12 @@ void api_on_request(void *controller, Request *r);
 void call_answer(Call *call, int status, json_t *body);
 void call_answer_nothing(Call *call); /* 204 */
 void call_answer_text(Call *call, const char *type, Span text);
+
+/*
+ * Answers with the compute when a wait for it is over (a WaitOver): 202 if it is still at what
+ * was asked of it, 404 if it is going.
+ */
+void call_answer_settled(void *call, Unit *u, WaitEnd end);
 
 /* As application/problem+json; reason, for programs, may be NULL. */
 void call_refuse(Call *call, const Fault *why, const char *reason);

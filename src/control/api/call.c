@@ -191,6 +191,20 @@ Unit *call_endpoint(Call *call)
 	return NULL;
 }
 
+void call_answer_settled(void *arg, Unit *u, WaitEnd end)
+{
+	Call *call = arg;
+	Fault why;
+
+	if (end == WAIT_NO_COMPUTE) {
+		fault_set(&why, FAULT_NOT_FOUND, "compute \"%s\" is being deleted", u->compute.id);
+		call_refuse(call, &why, NULL);
+		return;
+	}
+	call_answer(call, end == WAIT_TIMEOUT ? 202 : 200,
+		    json_of_compute(&u->compute, &call->c->fleet));
+}
+
 /* ---- letting in -------------------------------------------------------- */
 
 /* Only a request with a body can be malformed; what is empty is an empty object. */

@@ -224,21 +224,6 @@ void api_compute_list(Call *call)
 
 /* ---- change ------------------------------------------------------------ */
 
-/* 202: it will have that size when it is done with what it is doing. */
-static void on_sized(void *arg, Unit *u, WaitEnd end)
-{
-	Call *call = arg;
-	Fault why;
-
-	if (end == WAIT_NO_COMPUTE) {
-		fault_set(&why, FAULT_NOT_FOUND, "compute \"%s\" is being deleted", u->compute.id);
-		call_refuse(call, &why, NULL);
-		return;
-	}
-	call_answer(call, end == WAIT_TIMEOUT ? 202 : 200,
-		    json_of_compute(&u->compute, &call->c->fleet));
-}
-
 static void resize(Call *call, Unit *u)
 {
 	Fault why;
@@ -249,7 +234,8 @@ static void resize(Call *call, Unit *u)
 	if (unit_is_sized(u))
 		call_answer(call, 200, json_of_compute(&u->compute, &call->c->fleet));
 	else
-		wait_begin(u, WAIT_SIZED, RESIZE_MS, call->request, on_sized, call_free, call);
+		wait_begin(u, WAIT_SIZED, RESIZE_MS, call->request, call_answer_settled, call_free,
+			   call);
 }
 
 static void on_configured(void *arg, const StoreRows *rows, const Fault *why)

@@ -131,20 +131,6 @@ void api_compute_resume(Call *call)
 		    json_of_compute(&u->compute, &call->c->fleet));
 }
 
-static void on_suspended(void *arg, Unit *u, WaitEnd end)
-{
-	Call *call = arg;
-	Fault why;
-
-	if (end == WAIT_NO_COMPUTE) {
-		fault_set(&why, FAULT_NOT_FOUND, "compute \"%s\" is being deleted", u->compute.id);
-		call_refuse(call, &why, NULL);
-		return;
-	}
-	call_answer(call, end == WAIT_TIMEOUT ? 202 : 200,
-		    json_of_compute(&u->compute, &call->c->fleet));
-}
-
 typedef enum Mode { MODE_DRAIN, MODE_IMMEDIATE, MODE_FREEZE } Mode;
 
 static bool read_mode(const Call *call, Mode *mode, Fault *why)
@@ -235,5 +221,6 @@ void api_compute_suspend(Call *call)
 		return;
 	}
 	reconcile_suspend(u, mode == MODE_DRAIN, "asked for");
-	wait_begin(u, WAIT_RESTING, SUSPEND_MS, call->request, on_suspended, call_free, call);
+	wait_begin(u, WAIT_RESTING, SUSPEND_MS, call->request, call_answer_settled, call_free,
+		   call);
 }
