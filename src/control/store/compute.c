@@ -7,7 +7,7 @@
 #include "shared.h"
 #include "sys/clock.h"
 
-static ComputeState state_in(const Row *row, int column)
+ComputeState row_state(const Row *row, int column)
 {
 	char word[WORD_SIZE];
 
@@ -22,7 +22,7 @@ void take_compute(void *record, const Row *row)
 	row_text(row, 0, c->id, sizeof(c->id));
 	row_text(row, 1, c->project_id, sizeof(c->project_id));
 	row_text(row, 2, c->engine, sizeof(c->engine));
-	c->state = state_in(row, 3);
+	c->state = row_state(row, 3);
 	c->generation = row_int(row, 4);
 	c->size = (int)row_int(row, 5);
 	row_text(row, 6, c->config, sizeof(c->config));

@@ -17,6 +17,9 @@ static inline int64_t page_limit(const Page *page)
 	"id, project_id, engine, state, generation, size, config, incarnation, address, failure," \
 	" verifier, control_password, created_at, last_activity, since"
 
+/* The state whose word stands in that column. */
+ComputeState row_state(const Row *row, int column);
+
 void take_compute(void *record, const Row *row);
 
 /* A new name, for a project or a compute. */

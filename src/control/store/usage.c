@@ -14,14 +14,6 @@
 
 /* ---- operations -------------------------------------------------------- */
 
-static ComputeState state_in(const Row *row, int column)
-{
-	char word[WORD_SIZE];
-
-	row_text(row, column, word, sizeof(word));
-	return compute_state_of_word(word);
-}
-
 static void take_operation(void *record, const Row *row)
 {
 	Operation *op = record;
@@ -29,8 +21,8 @@ static void take_operation(void *record, const Row *row)
 	op->id = row_int(row, 0);
 	row_text(row, 1, op->project_id, sizeof(op->project_id));
 	row_text(row, 2, op->compute_id, sizeof(op->compute_id));
-	op->from = state_in(row, 3);
-	op->to = state_in(row, 4);
+	op->from = row_state(row, 3);
+	op->to = row_state(row, 4);
 	op->generation = row_int(row, 5);
 	row_text(row, 6, op->reason, sizeof(op->reason));
 	op->at = row_int(row, 7);
