@@ -7,6 +7,7 @@ stand-in for a control plane tells of it, and thaws it when somebody wakes it.
 import contextlib
 import os
 import signal
+import threading
 
 from . import procs
 from .fakeplane import awake
@@ -19,6 +20,8 @@ class Freezer:
         self.plane, self.server, self.compute = plane, server, compute
         self.address = address or server.endpoint
         self.generation, self.frozen = 1, False
+        # The server answers while a wake still continues the rest of its processes.
+        self._lock = threading.RLock()
         plane.behave(compute, self.wake)
         plane.tell(compute, "active", self.generation, self.address)
 
@@ -33,27 +36,33 @@ class Freezer:
 
     def stop(self):
         """The server does not run any more, and nobody is told."""
-        self._signal(signal.SIGSTOP)
-        self.frozen = True
+        with self._lock:
+            self._signal(signal.SIGSTOP)
+            self.frozen = True
 
     def go_on(self):
-        if self.frozen:
-            self._signal(signal.SIGCONT)
-        self.frozen = False
+        with self._lock:
+            if self.frozen:
+                self._signal(signal.SIGCONT)
+            self.frozen = False
 
     def tell(self, state, **more):
-        self.generation += 1
-        self.plane.tell(self.compute, state, self.generation, self.address, **more)
-        return self.generation
+        with self._lock:
+            self.generation += 1
+            self.plane.tell(self.compute, state, self.generation, self.address, **more)
+            return self.generation
 
     def freeze(self, **more):
-        self.stop()
-        return self.tell("frozen", **more)
+        with self._lock:
+            self.stop()
+            return self.tell("frozen", **more)
 
     def wake(self, call):
         """A step for the plane's behave()."""
-        depth = "frozen" if self.frozen else "warm"
-        if self.frozen:
-            self.go_on()
-            self.tell("active")
-        awake(self.address, generation=self.generation, cold_start_info=depth)(call)
+        with self._lock:
+            depth = "frozen" if self.frozen else "warm"
+            if self.frozen:
+                self.go_on()
+                self.tell("active")
+            answer = awake(self.address, generation=self.generation, cold_start_info=depth)
+        answer(call)
