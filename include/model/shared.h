@@ -16,6 +16,7 @@
  *	throttles  who failed to log in, and has to wait (model/throttle.h)
  *	traffic[]  bytes of each compute, a cell for each worker (model/traffic.h)
  *	repeats    what the log was told a moment ago (model/repeat.h)
+ *	partings[] who has just left, a list of each worker (model/party.h)
  *	doubts     whose credentials are to be asked for anew (model/doubt.h)
  */
 #ifndef MODEL_SHARED_H
@@ -30,6 +31,7 @@
 #include "model/bucket.h"
 #include "model/doubt.h"
 #include "model/memo.h"
+#include "model/party.h"
 #include "model/route.h"
 #include "model/slot.h"
 #include "model/stats.h"
@@ -91,6 +93,7 @@ typedef struct Shared {
 	Doubts doubts;
 	Tally tallies[TALLIES_MAX];
 	TrafficCell traffic[WORKERS_MAX][ROUTES_MAX];
+	Partings partings[WORKERS_MAX];
 	SlotRow slots[];
 } Shared;
 

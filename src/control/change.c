@@ -150,7 +150,7 @@ void change_to_active(Unit *u, const Sight *sight)
 	text_copy(m.address, sizeof(m.address), sight->address);
 	u->observed = u->runs = true;
 	u->cannot_freeze = false;
-	activity_note(&u->activity, clock_ms());
+	unit_note_wake(u, u->woken_as_favour);
 	move(u, &m);
 }
 

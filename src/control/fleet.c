@@ -187,6 +187,23 @@ bool unit_is_up(const Unit *u)
 	       (u->compute.state == COMPUTE_ACTIVE || u->compute.state == COMPUTE_FROZEN);
 }
 
+bool fleet_is_exempt(const Unit *u, const Cause *who)
+{
+	const ProjectEntry *e = fleet_entry(&u->controller->fleet, u->compute.project_id);
+
+	return e && exempt_has(&e->settings.exempt, &(Who){.role = who->role,
+							   .application = who->application,
+							   .network = who->network});
+}
+
+void unit_note_wake(Unit *u, bool as_favour)
+{
+	if (as_favour)
+		u->favour_ms = clock_ms();
+	else
+		activity_note(&u->activity, clock_ms());
+}
+
 bool unit_is_sized(const Unit *u)
 {
 	return !sizing_is_due(&u->sizing, &u->compute) &&

@@ -52,7 +52,9 @@ struct Unit {
 	bool cannot_freeze; /* it was tried in vain with this server */
 	bool woken_by_deaf; /* this server, by a proxy of a kind that hears no events */
 	bool drained;
-	int64_t since_ms; /* when it reached its state, on the clock that never jumps */
+	int64_t since_ms;     /* when it reached its state, on the clock that never jumps */
+	bool woken_as_favour; /* to that state, for somebody who is exempt; and when he last was */
+	int64_t favour_ms;
 
 	/* The scheduler's own (idle.c). */
 	Probe *idle_probe;
@@ -123,7 +125,13 @@ int64_t unit_last_activity(Unit *u);
 bool unit_is_serving(const Unit *u); /* active, and its server is alive */
 bool unit_is_up(const Unit *u);      /* that, or frozen: its server is there */
 
+/* It was woken just now, or found awake: for somebody who counts, or as a favour. */
+void unit_note_wake(Unit *u, bool as_favour);
+
 bool unit_is_sized(const Unit *u); /* as it is to be, and its server, if it runs, knows */
+
+/* Whether its project says that such a client keeps nothing awake. */
+bool fleet_is_exempt(const Unit *u, const Cause *who);
 
 /* Whether all proxies that have sessions on it hear of its changes as they happen. */
 bool fleet_proxies_hear(const Unit *u);

@@ -251,7 +251,7 @@ static void resize(Unit *u)
 
 static void move_to_warm(Unit *u)
 {
-	activity_note(&u->activity, clock_ms());
+	unit_note_wake(u, u->woken_as_favour);
 	change_with_server(u, COMPUTE_ACTIVE, false, why_wanted(u));
 }
 
@@ -405,6 +405,7 @@ void reconcile(Unit *u)
 void reconcile_resume(Unit *u, const char *reason)
 {
 	u->wanted = true;
+	u->woken_as_favour = false;
 	change_reason(u, reason);
 	reconcile(u);
 }

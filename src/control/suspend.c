@@ -9,6 +9,9 @@
 /* Whoever is to be awake this soon is not stopped before. */
 #define NEARLY_MS 60000
 
+/* What was woken for somebody who is exempt stays for this long: he has to log in first. */
+#define FAVOUR_MS 1000
+
 static bool say(SuspendDecision *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Returns true, so that a hindrance reads "return say(...)". */
@@ -97,20 +100,34 @@ static int64_t idle_ms(const SuspendFacts *f)
 	return idle;
 }
 
+static bool is_frozen_first(const SuspendFacts *f, const SuspendPolicy *p)
+{
+	return f->can_freeze && p->freeze_after_ms > 0;
+}
+
+/* Nothing is done before. */
+static int64_t favour_in(const SuspendFacts *f)
+{
+	return f->frozen || f->favour_ms == 0 ? -FAR : f->favour_ms + FAVOUR_MS - f->now_ms;
+}
+
 static int64_t freeze_in(const SuspendFacts *f, const SuspendPolicy *p)
 {
-	if (f->frozen || !f->can_freeze || p->freeze_after_ms == 0)
+	if (f->frozen || !is_frozen_first(f, p))
 		return FAR;
-	return p->freeze_after_ms - idle_ms(f);
+	return latest(p->freeze_after_ms - idle_ms(f), favour_in(f));
 }
 
 /* As far as running hours and the next time to be awake allow it. */
 static int64_t stop_in(const SuspendFacts *f, const SuspendPolicy *p, SuspendDecision *d)
 {
-	int64_t in_ms = p->idle_timeout_ms - idle_ms(f);
+	int64_t idle = idle_ms(f), in_ms;
 
 	if (p->idle_timeout_ms == 0)
 		return FAR;
+	if (f->favour_ms > 0 && is_frozen_first(f, p))
+		idle = soonest(idle, latest(f->now_ms - f->favour_ms, 0));
+	in_ms = latest(p->idle_timeout_ms - idle, favour_in(f));
 	if (f->warm) {
 		if (in_ms <= 0)
 			say(d, "it is within its running hours");

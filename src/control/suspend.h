@@ -8,6 +8,10 @@
  * are connected but do nothing keep nothing awake unless the project says so; a
  * request under way, an open transaction, a backup, replication and maintenance do.
  * The server itself is asked last, and only if everything else speaks for it.
+ *
+ * Who is exempt keeps nothing awake, but is served: what was woken for him stays for a
+ * moment.  Then it is frozen again, and not yet stopped: he may come each few seconds,
+ * and a thaw costs next to nothing, a start does not.
  */
 #ifndef CONTROL_SUSPEND_H
 #define CONTROL_SUSPEND_H
@@ -41,8 +45,10 @@ typedef struct SuspendPolicy {
 
 typedef struct SuspendFacts {
 	int64_t now_ms;
-	int64_t used_ms;  /* when it was last used by anybody who counts, as far as we know */
-	int64_t since_ms; /* since when it is active, or frozen */
+	int64_t used_ms;   /* when it was last used by anybody who counts, as far as we know */
+	int64_t since_ms;  /* since when it is active, or frozen; 0 if that is due to who is exempt
+			    */
+	int64_t favour_ms; /* when it was last woken for somebody who is exempt, or 0 */
 	bool frozen;
 	bool can_freeze;   /* the driver can */
 	bool asked;        /* somebody asked for it to be frozen, who answers for his own clients */

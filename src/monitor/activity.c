@@ -24,6 +24,7 @@ typedef struct Seen {
 	uint64_t last_transactions; /* as it was at the last look */
 	uint32_t last_sessions;
 	int64_t active_ms; /* when something last moved */
+	bool left;         /* somebody, since the last look */
 	bool under_way;    /* in the batch that is being sent, with the following */
 	uint32_t tenancy;
 	Traffic traffic;
@@ -46,9 +47,10 @@ struct Activity {
 	Fetch *call; /* under way */
 	Timer timer;
 	Causes *causes;
-	int64_t now_ms; /* of the last look */
-	int next;       /* the row with which the next batch begins */
-	bool failing;   /* the last batch did not arrive; said once */
+	uint64_t partings[WORKERS_MAX]; /* of each worker, that were looked at */
+	int64_t now_ms;                 /* of the last look */
+	int next;                       /* the row with which the next batch begins */
+	bool failing;                   /* the last batch did not arrive; said once */
 	SeenSession *sessions;
 	Seen seen[ROUTES_MAX];
 };
@@ -62,6 +64,7 @@ static bool recognize(Activity *a, int slot, int compute)
 	uint32_t turn = atomic_load(&row->turn);
 	SeenSession *s = &a->sessions[slot];
 	SlotInfo info;
+	Party who;
 
 	if (s->cause && s->compute == compute && s->turn == turn)
 		return true;
@@ -73,7 +76,8 @@ static bool recognize(Activity *a, int slot, int compute)
 	s->id = info.session_id;
 	s->turn = turn;
 	s->compute = compute;
-	s->cause = causes_find(a->causes, compute, &info);
+	who = party_of(&info);
+	s->cause = causes_find(a->causes, compute, &who);
 	return true;
 }
 
@@ -110,6 +114,30 @@ static void forget_last_look(Activity *a)
 		s->last_sessions = s->sessions;
 		s->sessions = s->at_work = s->listening = 0;
 		s->transactions = 0;
+		s->left = false;
+	}
+}
+
+static void look_at_parting(Activity *a, const Parting *p)
+{
+	Seen *s = &a->seen[p->route];
+	const Doing doing = {.active_ms = p->at_ms};
+
+	if (p->tenancy != route_tenancy(a->shared, &a->shared->routes[p->route]))
+		return;
+	s->left = true;
+	if (s->active_ms < p->at_ms)
+		s->active_ms = p->at_ms;
+	cause_add(causes_find(a->causes, (int)p->route, &p->who), &doing);
+}
+
+static void look_at_partings(Activity *a)
+{
+	Parting p;
+
+	for (int i = 0; i < a->shared->n_workers; i++) {
+		while (parting_next(&a->shared->partings[i], &a->partings[i], &p))
+			look_at_parting(a, &p);
 	}
 }
 
@@ -128,6 +156,7 @@ static void look(Activity *a)
 		else if (a->sessions[i].cause)
 			a->sessions[i].cause = NULL;
 	}
+	look_at_partings(a);
 	causes_prune(a->causes);
 }
 
@@ -168,7 +197,8 @@ static bool is_worth_telling(Activity *a, int compute, RouteAnswer *answer)
 	Seen *s = &a->seen[compute];
 	const Route *r = &a->shared->routes[compute];
 
-	if (s->sessions == 0 && s->last_sessions == 0 && traffic_is_reported(a->shared, r))
+	if (s->sessions == 0 && s->last_sessions == 0 && !s->left &&
+	    traffic_is_reported(a->shared, r))
 		return false;
 	route_load(r, answer);
 	if (!route_is_of(a->shared, r, answer->name, &s->tenancy))
@@ -294,6 +324,8 @@ Activity *activity_new(Loop *loop, Shared *sh, const Config *conf)
 	a->fetcher = fetcher_new(loop);
 	a->causes = causes_new(ROUTES_MAX);
 	a->sessions = mem_new((size_t)sh->n_slots, sizeof(SeenSession));
+	for (int i = 0; i < WORKERS_MAX; i++)
+		a->partings[i] = atomic_load(&sh->partings[i].n);
 	timer_init(&a->timer, loop, on_time, a);
 	on_time(a);
 	return a;

@@ -10,7 +10,7 @@
 /* What tells one cause from another; zeroed before it is filled, since it is hashed whole. */
 typedef struct CauseKey {
 	int compute;
-	char role[NAME_SIZE], application_name[NAME_SIZE], network[NAME_SIZE];
+	Party who;
 } CauseKey;
 
 struct Cause {
@@ -48,7 +48,7 @@ void causes_prune(Causes *c)
 	memset(c->of, 0, (size_t)c->n_computes * sizeof(Cause *));
 	HASH_ITER(hh, c->all, cause, next)
 	{
-		if (cause->doing.sessions > 0) {
+		if (cause->doing.sessions > 0 || cause->doing.active_ms > 0) {
 			cause->next = c->of[cause->key.compute];
 			c->of[cause->key.compute] = cause;
 			continue;
@@ -65,26 +65,14 @@ void causes_free(Causes *c)
 	free(c);
 }
 
-/* Names are whatever clients said: the report has room for what can be printed. */
-static CauseKey key_of(int compute, const SlotInfo *who)
+Cause *causes_find(Causes *c, int compute, const Party *who)
 {
 	CauseKey key;
+	Cause *cause;
 
 	memset(&key, 0, sizeof(key));
 	key.compute = compute;
-	text_copy(key.role, sizeof(key.role), who->user);
-	text_copy(key.application_name, sizeof(key.application_name), who->application_name);
-	text_copy(key.network, sizeof(key.network), who->network);
-	text_printable(key.role);
-	text_printable(key.application_name);
-	return key;
-}
-
-Cause *causes_find(Causes *c, int compute, const SlotInfo *who)
-{
-	CauseKey key = key_of(compute, who);
-	Cause *cause;
-
+	key.who = *who;
 	HASH_FIND(hh, c->all, &key, sizeof(key), cause);
 	if (cause)
 		return cause;
@@ -118,7 +106,7 @@ static int by_activity(const void *a, const void *b)
 	return (x->active_ms < y->active_ms) - (x->active_ms > y->active_ms);
 }
 
-static json_t *describe(const CauseKey *who, const Doing *what, int64_t now_ms)
+static json_t *describe(const Party *who, const Doing *what, int64_t now_ms)
 {
 	return json_pack("{s:s s:s s:s s:i s:i s:i s:I}", "role", who->role, "application_name",
 			 who->application_name, "network", who->network, "sessions",
@@ -128,14 +116,14 @@ static json_t *describe(const CauseKey *who, const Doing *what, int64_t now_ms)
 
 static json_t *make_list(Cause **sorted, int n, int64_t now_ms)
 {
-	static const CauseKey other = {.network = CAUSES_OTHER};
+	static const Party other = {.network = CAUSES_OTHER};
 	json_t *list = json_array();
 	Doing rest = {0};
 
 	for (int i = 0; i < n; i++) {
 		if (i < CAUSES_TOLD)
-			json_array_append_new(list,
-					      describe(&sorted[i]->key, &sorted[i]->doing, now_ms));
+			json_array_append_new(
+				list, describe(&sorted[i]->key.who, &sorted[i]->doing, now_ms));
 		else
 			add_up(&rest, &sorted[i]->doing);
 	}

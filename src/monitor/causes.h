@@ -9,7 +9,7 @@
 
 #include <jansson.h>
 
-#include "model/slot.h"
+#include "model/party.h"
 
 #define CAUSES_TOLD  16
 #define CAUSES_OTHER "other" /* in place of a network, for the rest */
@@ -28,15 +28,15 @@ Causes *causes_new(int n_computes);
 void causes_free(Causes *c);
 
 /* The cause that such a session of that compute is, good until causes_prune() finds it unused. */
-Cause *causes_find(Causes *c, int compute, const SlotInfo *who);
+Cause *causes_find(Causes *c, int compute, const Party *who);
 
 /* A look begins: nobody does anything. */
 void causes_clear(Causes *c);
 
-/* A session is one more of that cause. */
+/* A session is one more of that cause; or was one until a moment ago, then sessions is 0. */
 void cause_add(Cause *cause, const Doing *what);
 
-/* The look is over: causes that no session was one of are gone. */
+/* The look is over: causes that nobody was one of are gone. */
 void causes_prune(Causes *c);
 
 /* The list to be reported, most active first; to be freed. */

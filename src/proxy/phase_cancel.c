@@ -91,7 +91,7 @@ void cancel_look_at_news(const Session *s)
 	const Delivery *d = s->work;
 
 	if (cancel_row(s) && news_is_frozen(d->row))
-		poke(s->worker, d->row, d->info.compute);
+		poke(s->worker, d->row, &d->info);
 }
 
 /* The session that is meant may end meanwhile, and its row go to another: then too much is poked.

@@ -64,11 +64,15 @@ static void look(Session *s)
 {
 	Arrival *a = s->arrival;
 	RouteAnswer answer;
+	SlotInfo info;
+	Party who;
 
 	if (wakes_too_often(s))
 		return;
 
-	switch (wake_want(s->worker, s->route, a->compute, a->wake_turn, &answer)) {
+	session_slot_info(s, &info);
+	who = party_of(&info);
+	switch (wake_want(s->worker, s->route, a->compute, &who, a->wake_turn, &answer)) {
 	case ROUTE_USE:
 		use(s, &answer);
 		break;

@@ -20,6 +20,7 @@ struct Poke {
 	const Route *row; /* that says frozen */
 	Route *route;     /* in which we count as waiting: the same, unless the name has two */
 	char compute[ROUTE_NAME_SIZE];
+	Party who;     /* who needed it first */
 	uint32_t turn; /* of the route's state when we began to wait */
 	int failures;
 	Fault fault; /* of the last */
@@ -127,7 +128,7 @@ static void look(Poke *p)
 	if (timer_is_armed(&p->again))
 		return;
 	route_want_until(p->route, clock_ms() + conf_ms(w->conf->reveille.wake_timeout));
-	switch (wake_want(w, p->route, p->compute, p->turn, &answer)) {
+	switch (wake_want(w, p->route, p->compute, &p->who, p->turn, &answer)) {
 	case ROUTE_USE:
 		end_poke(p);
 		break;
@@ -163,7 +164,7 @@ static void on_check(void *arg)
 		end_poke(p);
 }
 
-void poke(Worker *w, const Route *row, const char *compute)
+void poke(Worker *w, const Route *row, const SlotInfo *who)
 {
 	Poke *p;
 
@@ -175,10 +176,11 @@ void poke(Worker *w, const Route *row, const char *compute)
 	p = NEW(Poke);
 	p->worker = w;
 	p->row = row;
-	text_copy(p->compute, sizeof(p->compute), compute);
+	text_copy(p->compute, sizeof(p->compute), who->compute);
+	p->who = party_of(who);
 	timer_init(&p->again, w->loop, on_again, p);
 	timer_init(&p->check, w->loop, on_check, p);
-	p->route = route_enter(w->shared, compute, w->number);
+	p->route = route_enter(w->shared, p->compute, w->number);
 	if (!p->route) {
 		free(p);
 		return;
@@ -186,7 +188,7 @@ void poke(Worker *w, const Route *row, const char *compute)
 	p->turn = route_state(p->route).turn;
 	LIST_INSERT_HEAD(&w->pokes, p, all);
 	timer_arm(&p->check, CHECK_MS);
-	log_debug("poked: compute=%s", compute);
+	log_debug("poked: compute=%s", p->compute);
 	look(p);
 }
 
@@ -197,7 +199,7 @@ void poke_if_frozen(Session *s)
 	if (!is_frozen(s->worker, s->route) || needed_by(s) != s->route)
 		return;
 	session_slot_info(s, &info);
-	poke(s->worker, s->route, info.compute);
+	poke(s->worker, s->route, &info);
 }
 
 /* What the client has just said is still passed on, and answered. */

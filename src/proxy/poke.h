@@ -21,7 +21,7 @@
 News poke_news(const Worker *w, const Route *r);
 
 /* Something is on its way to this compute, which that row says is frozen. */
-void poke(Worker *w, const Route *row, const char *compute);
+void poke(Worker *w, const Route *row, const SlotInfo *who);
 
 /* The session waits for its compute, or may: after each of its client's bytes. */
 void poke_if_frozen(Session *s);

@@ -293,12 +293,29 @@ static void free_session(void *arg)
 	free(s);
 }
 
+/* The monitor may never have seen it. */
+static void note_parting(const Session *s)
+{
+	const Shared *sh = s->worker->shared;
+	Parting p = {.at_ms = clock_ms()};
+	SlotInfo info;
+
+	if (!s->opened || !s->route)
+		return;
+	session_slot_info(s, &info);
+	p.route = (uint32_t)(s->route - sh->routes);
+	p.tenancy = route_tenancy(sh, s->route);
+	p.who = party_of(&info);
+	parting_note(&s->worker->shared->partings[s->worker->number], &p);
+}
+
 /* The last act of the phase close; the memory goes when the loop's turn is over. */
 void session_gone(Session *s)
 {
 	Worker *w = s->worker;
 
 	account_close(s);
+	note_parting(s);
 	timer_stop(&s->deadline);
 	session_wait(s, false);
 	stream_close(&s->client.stream);

@@ -15,6 +15,8 @@
 
 #define LOOK_MS    1000 /* how often a call looks whether anybody still waits */
 #define CONNECT_MS 5000 /* for the connection to the control plane */
+#define ENCODED    (3 * NAME_SIZE)
+#define URL_SIZE   (CONF_VALUE_MAX + 200 + 3 * ENCODED)
 
 /* A claim that this worker holds, and the call to the control plane for it. */
 struct WakeCall {
@@ -22,7 +24,8 @@ struct WakeCall {
 	Route *route;
 	RouteState mine;
 	RouteAnswer answer; /* what will be published; until then the old address */
-	Fetch *fetch;       /* NULL during a pause */
+	Party who;
+	Fetch *fetch; /* NULL during a pause */
 	Timer pause, look, stale;
 	int attempt;
 	int64_t since_us;
@@ -190,20 +193,26 @@ static void on_answer(void *arg, const FetchAnswer *fetched)
 	}
 }
 
-/* The URL has nothing in it that a client chose but a DNS label. */
-static void make_url(const Config *conf, const char *compute, int64_t hold_ms, char *out,
-		     size_t size)
+/* What a client chose is a DNS label, or encoded. */
+static void make_url(const WakeCall *c, int64_t hold_ms, char out[URL_SIZE])
 {
-	snprintf(out, size, "%s/api/v1/wake_compute?endpointish=%s&timeout=%lld",
-		 conf->wake.control_plane_url.s, compute,
-		 (long long)(hold_ms / 1000 > 0 ? hold_ms / 1000 : 1));
+	char role[ENCODED], application[ENCODED], network[ENCODED];
+
+	text_percent_encode(role, sizeof(role), c->who.role);
+	text_percent_encode(application, sizeof(application), c->who.application_name);
+	text_percent_encode(network, sizeof(network), c->who.network);
+	snprintf(out, URL_SIZE,
+		 "%s/api/v1/wake_compute?endpointish=%s&timeout=%lld&role=%s&application_name=%s"
+		 "&network=%s",
+		 c->worker->conf->wake.control_plane_url.s, c->answer.name,
+		 (long long)(hold_ms / 1000 > 0 ? hold_ms / 1000 : 1), role, application, network);
 }
 
 static void begin_attempt(WakeCall *c)
 {
 	const Config *conf = c->worker->conf;
 	int64_t total = conf_ms(conf->reveille.wake_request_timeout), pause;
-	char url[CONF_VALUE_MAX + 200];
+	char url[URL_SIZE];
 	FetchCall call = {.url = url,
 			  .ca_file = conf->wake.ca_file.s,
 			  .token = c->worker->token,
@@ -219,15 +228,16 @@ static void begin_attempt(WakeCall *c)
 		return;
 	}
 	c->attempt++;
-	make_url(conf, c->answer.name, total, url, sizeof(url));
+	make_url(c, total, url);
 	c->fetch = fetch(c->worker->fetcher, &call);
 }
 
-static void begin_call(Worker *w, Route *r, RouteState mine, const RouteAnswer *old)
+static void begin_call(Worker *w, Route *r, const Party *who, RouteState mine,
+		       const RouteAnswer *old)
 {
 	WakeCall *c = NEW(WakeCall);
 
-	*c = (WakeCall){.worker = w, .route = r, .mine = mine, .answer = *old};
+	*c = (WakeCall){.worker = w, .route = r, .mine = mine, .answer = *old, .who = *who};
 	c->since_us = clock_us();
 	c->answer.fault = (Fault){0};
 	timer_init(&c->pause, w->loop, on_pause_over, c);
@@ -240,8 +250,8 @@ static void begin_call(Worker *w, Route *r, RouteState mine, const RouteAnswer *
 	begin_attempt(c);
 }
 
-static RouteVerdict claim(Worker *w, Route *r, const char *compute, RouteState seen,
-			  RouteAnswer *old)
+static RouteVerdict claim(Worker *w, Route *r, const char *compute, const Party *who,
+			  RouteState seen, RouteAnswer *old)
 {
 	RouteState mine = {.phase = ROUTE_WAKING, .claimer = w->claimer};
 
@@ -253,7 +263,7 @@ static RouteVerdict claim(Worker *w, Route *r, const char *compute, RouteState s
 	if (seen.phase != ROUTE_AWAKE || strcmp(old->name, compute) != 0)
 		*old->address = 0;
 	text_copy(old->name, sizeof(old->name), compute);
-	begin_call(w, r, mine, old);
+	begin_call(w, r, who, mine, old);
 	return ROUTE_WAIT;
 }
 
@@ -278,14 +288,15 @@ bool wake_would_call(const Worker *w, const Route *r, const char *compute, uint3
 	return judge(w, r, compute, turn, &view) == ROUTE_CLAIM;
 }
 
-RouteVerdict wake_want(Worker *w, Route *r, const char *compute, uint32_t turn, RouteAnswer *answer)
+RouteVerdict wake_want(Worker *w, Route *r, const char *compute, const Party *who, uint32_t turn,
+		       RouteAnswer *answer)
 {
 	RouteView view;
 	RouteVerdict verdict = judge(w, r, compute, turn, &view);
 
 	*answer = view.answer;
 	if (verdict == ROUTE_CLAIM)
-		verdict = claim(w, r, compute, view.state, &view.answer);
+		verdict = claim(w, r, compute, who, view.state, &view.answer);
 	return verdict;
 }
 

@@ -15,9 +15,9 @@
 /*
  * What a session is to do for its compute.  If the verdict is to claim, the
  * claim is made here and the session waits; `turn` is of the route's state when
- * the session began to wait.
+ * the session began to wait.  The control plane is told who claimed.
  */
-RouteVerdict wake_want(Worker *w, Route *r, const char *compute, uint32_t turn,
+RouteVerdict wake_want(Worker *w, Route *r, const char *compute, const Party *who, uint32_t turn,
 		       RouteAnswer *answer);
 
 /* Whether wake_want() would make a call to the control plane. */

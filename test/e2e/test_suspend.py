@@ -68,6 +68,23 @@ def test_idle_means_frozen_soon_and_stopped_later(control):
     assert control.servers() == []
 
 
+def test_who_is_exempt_is_answered_and_that_is_no_use(start_proxy):
+    control = Control(start_proxy, reveille={"activity_interval": "100ms"})
+    compute = control.compute(project=control.project(
+        freeze_after=2, idle_timeout=3600, exempt_applications=["probe*"]))
+    used = control.show()["last_activity"]
+    with control.through_the_proxy(compute, application_name="probe-1") as probe:
+        for _ in range(3):
+            assert probe.execute("select 'here'").fetchone() == ("here",)
+            control.wait_for_state("frozen")
+    with control.through_the_proxy(compute, application_name="probe-2") as probe:
+        assert probe.execute("select 'me too'").fetchone() == ("me too",)
+    control.wait_for_state("frozen")
+    assert control.show()["last_activity"] == used
+    with control.through_the_proxy(compute, application_name="web"):
+        assert control.show()["last_activity"] > used
+
+
 def test_what_is_at_work_is_not_frozen_even_when_asked(control):
     compute = control.compute(project=control.project(freeze_after=1, idle_timeout=0))
     control.woken()

@@ -235,9 +235,19 @@ def test_who_asked_over_the_api_and_what_the_clock_woke_is_told_apart(control):
     wait_for(control, "select 1 from awake_causes where kind = 'api'")
 
 
+def test_whoever_stays_only_for_a_moment_is_known_by_name(control):
+    compute = control.compute()
+    for name in ("who wakes it", "who comes later", "the last one"):
+        with control.through_the_proxy(compute, application_name=name) as conn:
+            conn.execute("select 1")
+        wait_for(control, f"select 1 from awake_causes where application = '{name}'")
+    assert {row[1] for row in causes(control)} == {"app"}
+
+
 def test_who_is_exempt_keeps_nothing_awake_and_is_no_cause(control):
     compute = control.compute(project=control.project(
         exempt_applications=["probe*"], idle_timeout=3, freeze_after=0))
+    control.woken()
     with control.through_the_proxy(compute, application_name="probe-1") as probe:
         probe.execute("select 1")
         stop = time.monotonic() + 30

@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 
+import psycopg
 import pytest
 
 from harness import procs
@@ -332,6 +333,16 @@ def test_no_such_compute_is_remembered_for_wake_negative_ttl(start_proxy, plane,
 
     procs.wait_until(served, 10, "the compute to be known")
     assert plane.calls("db") == 2
+
+
+def test_the_control_plane_is_told_who_wakes(start_proxy, plane, pg):
+    plane.behave("db", awake(pg.endpoint))
+    proxy = start_proxy(plane=plane)
+    with psycopg.connect(proxy.dsn("app", "db/app", application_name="a&b=c é%")):
+        pass
+    [(role, application, network)] = plane.who_woke("db")
+    assert role == "app" and network == "127.0.0.0/24"
+    assert application == "a&b=c ??%"    # as reports have it: only what can be printed
 
 
 def test_activity_of_sessions_is_reported_to_the_control_plane(start_proxy, plane, pg):

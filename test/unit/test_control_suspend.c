@@ -67,6 +67,44 @@ TEST(one_that_nobody_used_is_frozen_soon_and_stopped_later)
 	}
 }
 
+/* He wakes it after a minute in which nobody who counts used it, or after an hour. */
+TEST(who_is_exempt_is_served_for_a_moment_and_keeps_nothing_awake)
+{
+	const struct {
+		int64_t idle_ms, favour_ms, idle_timeout_ms;
+		bool frozen, can_freeze;
+		SuspendVerdict verdict;
+		int64_t again_ms;
+	} rows[] = {
+		{MINUTE, 0, 5 * MINUTE, false, true, SUSPEND_KEEP, SECOND},
+		{MINUTE, 999, 5 * MINUTE, false, true, SUSPEND_KEEP, 1},
+		{MINUTE, SECOND, 5 * MINUTE, false, true, SUSPEND_FREEZE, 0},
+		{10 * SECOND, SECOND, 5 * MINUTE, false, true, SUSPEND_KEEP, 20 * SECOND},
+		/* Not stopped as long as he comes again and again, if it can be frozen, */
+		{HOUR, 0, 5 * MINUTE, false, true, SUSPEND_KEEP, SECOND},
+		{HOUR, SECOND, 5 * MINUTE, false, true, SUSPEND_FREEZE, 0},
+		{HOUR, 2 * MINUTE, 5 * MINUTE, true, true, SUSPEND_KEEP, 3 * MINUTE},
+		{HOUR, 5 * MINUTE, 5 * MINUTE, true, true, SUSPEND_STOP, 0},
+		{HOUR, 2 * MINUTE, 0, true, true, SUSPEND_KEEP, 0},
+		/* and at once if it cannot. */
+		{HOUR, 0, 5 * MINUTE, false, false, SUSPEND_KEEP, SECOND},
+		{HOUR, SECOND, 5 * MINUTE, false, false, SUSPEND_STOP, 0},
+	};
+
+	for (size_t i = 0; i < N_OF(rows); i++) {
+		SuspendFacts f = used_ago(rows[i].idle_ms);
+		SuspendPolicy p = policy;
+
+		f.now_ms += HOUR;
+		f.used_ms += HOUR;
+		f.favour_ms = f.now_ms - rows[i].favour_ms;
+		f.frozen = rows[i].frozen;
+		f.can_freeze = rows[i].can_freeze;
+		p.idle_timeout_ms = rows[i].idle_timeout_ms;
+		expect(&f, &p, rows[i].verdict, rows[i].again_ms, "");
+	}
+}
+
 TEST(the_server_is_asked_before_it_is_suspended_and_not_in_vain)
 {
 	SuspendFacts f = idle;
@@ -473,6 +511,7 @@ int main(void)
 		cmocka_unit_test(where_the_driver_cannot_freeze_it_is_stopped_on_time),
 		cmocka_unit_test(whatever_is_under_way_keeps_it),
 		cmocka_unit_test(what_is_connected_keeps_it_only_if_the_project_says_so),
+		cmocka_unit_test(who_is_exempt_is_served_for_a_moment_and_keeps_nothing_awake),
 		cmocka_unit_test(what_a_stopped_clock_would_break_is_only_stopped),
 		cmocka_unit_test(timers_harm_nobody_where_nobody_is_connected),
 		cmocka_unit_test(prepared_transactions_survive_a_stop_and_are_named),

@@ -139,15 +139,8 @@ static int64_t soonest(int64_t a, int64_t b)
 	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
-static bool is_exempt(const Exempt *e, const Cause *c)
-{
-	const Who who = {.role = c->role, .application = c->application, .network = c->network};
-
-	return exempt_has(e, &who);
-}
-
 /* Takes those who are exempt out of causes and report; who has no cause yet counts. */
-static void leave_out_exempt(Item *item, const Exempt *e)
+static void leave_out_exempt(Item *item, const Unit *u)
 {
 	Report *r = &item->report;
 	int n = 0, told = 0;
@@ -157,7 +150,7 @@ static void leave_out_exempt(Item *item, const Exempt *e)
 		const AwakeReport cause = item->causes[i];
 
 		told += item->cause_sessions[i];
-		if (is_exempt(e, &cause.cause)) {
+		if (fleet_is_exempt(u, &cause.cause)) {
 			r->at_work -= cause.at_work;
 			r->listening -= item->listening[i];
 			continue;
@@ -183,11 +176,8 @@ static void blame(Unit *u, const Item *item)
 
 static void use(Unit *u, Item *item)
 {
-	const ProjectEntry *e = fleet_entry(&u->controller->fleet, u->compute.project_id);
-
 	if (unit_is_serving(u)) {
-		if (e)
-			leave_out_exempt(item, &e->settings.exempt);
+		leave_out_exempt(item, u);
 		blame(u, item);
 	} else {
 		item->report.at_work = item->report.listening = 0;

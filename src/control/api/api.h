@@ -31,6 +31,7 @@ typedef struct Call {
 	int64_t since_ms;
 	const char *hint;  /* of the problem that it is answered with, or NULL */
 	const char *depth; /* from where a wake began, if not from a server that runs */
+	bool exempt;       /* whoever wakes */
 } Call;
 
 /* Judges a request before its body is read: false if it was refused. */

@@ -29,7 +29,7 @@ static void answer_woken(Call *call, Unit *u)
 				c->project_id, "branch_id", c->project_id, "compute_id", c->id,
 				"cold_start_info", how);
 
-	activity_note(&u->activity, clock_ms());
+	unit_note_wake(u, call->exempt);
 	call_answer(call, 200,
 		    json_pack("{s:s, s:s, s:I, s:s, s:n, s:s, s:I, s:s, s:o}", "address",
 			      c->address, "compute_id", c->id, "generation",
@@ -92,6 +92,36 @@ static void on_awake(void *arg, Unit *u, WaitEnd end)
 	}
 }
 
+/* A name that is not told is empty. */
+static void read_name(const Call *call, const char *name, char out[ID_SIZE])
+{
+	const char *value = request_query(call->request, name);
+
+	text_copy(out, ID_SIZE, value ? value : "");
+}
+
+static Cause who_wakes(const Call *call)
+{
+	Cause who = {.kind = CAUSE_CLIENT};
+
+	read_name(call, "role", who.role);
+	read_name(call, "application_name", who.application);
+	read_name(call, "network", who.network);
+	return who;
+}
+
+/* Of a compute that is awake whoever is exempt is not the cause. */
+static void note_who(Call *call, Unit *u)
+{
+	Cause who = who_wakes(call);
+
+	call->exempt = fleet_is_exempt(u, &who);
+	if (!unit_is_serving(u))
+		u->woken_as_favour = call->exempt;
+	if (!unit_is_serving(u) || !call->exempt)
+		ledger_blame(u, &who, 0);
+}
+
 void api_wake(Call *call)
 {
 	int64_t seconds = WAKE_SECONDS;
@@ -107,6 +137,7 @@ void api_wake(Call *call)
 		return;
 	if (strcmp(call->route->path, OWN_PATH) != 0)
 		u->woken_by_deaf = true;
+	note_who(call, u);
 	if (unit_is_serving(u) && !u->unwanted && !u->unneeded) {
 		answer_woken(call, u);
 		return;

@@ -73,7 +73,7 @@ def drop(call):
 
 class _Call(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    plane = compute = role = None
+    plane = compute = role = who = None
 
     def setup(self):
         super().setup()
@@ -88,6 +88,7 @@ class _Call(http.server.BaseHTTPRequestHandler):
         arguments = urllib.parse.parse_qs(url.query, keep_blank_values=True)
         self.compute = arguments.get("endpointish", [""])[0]
         self.role = arguments.get("role", [""])[0]
+        self.who = tuple(arguments.get(name, [""])[0] for name in ("role", "application_name", "network"))
         if url.path == "/api/v1/wake_compute":
             self.plane.take(self)(self)
         elif url.path == "/get_endpoint_access_control":
@@ -153,7 +154,7 @@ class FakeControlPlane:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._changed = threading.Condition()
-        self._steps, self._times, self._peers = {}, {}, {}
+        self._steps, self._times, self._peers, self._who = {}, {}, {}, {}
         self._access, self._roles = {}, {}
         self._abandoned, self.activity, self.connections = {}, [], set()
         self.tells_events, self._told, self._listeners, self.heard_by = False, {}, [], []
@@ -170,6 +171,7 @@ class FakeControlPlane:
         with self._changed:
             self._times.setdefault(call.compute, []).append(time.monotonic())
             self._peers.setdefault(call.compute, []).append(call.client_address[1])
+            self._who.setdefault(call.compute, []).append(call.who)
             steps = self._steps.get(call.compute) or self._steps.get("*") or [status(404)]
             self._changed.notify_all()
             return steps.pop(0) if len(steps) > 1 else steps[0]
@@ -249,6 +251,11 @@ class FakeControlPlane:
         """Calls for each compute that was ever asked for."""
         with self._changed:
             return {compute: len(times) for compute, times in self._times.items()}
+
+    def who_woke(self, compute):
+        """Role, application and network of each call."""
+        with self._changed:
+            return list(self._who.get(compute, []))
 
     def times(self, compute):
         with self._changed:
