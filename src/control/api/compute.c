@@ -181,20 +181,14 @@ void api_compute_show(Call *call)
 		call_answer(call, 200, json_of_compute(&u->compute, &call->c->fleet));
 }
 
+static json_t *row(const Call *call, const StoreRows *rows, int i)
+{
+	return json_of_compute(&rows->computes[i], &call->c->fleet);
+}
+
 static void on_listed(void *arg, const StoreRows *rows, const Fault *why)
 {
-	Call *call = arg;
-	json_t *list = json_array();
-	int n = page_count(call, rows->n);
-
-	if (why) {
-		json_decref(list);
-		call_refuse(call, why, NULL);
-		return;
-	}
-	for (int i = 0; i < n; i++)
-		json_array_append_new(list, json_of_compute(&rows->computes[i], &call->c->fleet));
-	page_answer(call, "computes", list, n < rows->n ? rows->computes[n - 1].id : NULL);
+	page_answer(arg, "computes", row, rows, why);
 }
 
 /* The one project's in the path, or all. */

@@ -28,17 +28,33 @@ bool page_of_query(Call *call, Page *page)
 	return false;
 }
 
-int page_count(const Call *call, int n)
+/* NULL after the last page. */
+static json_t *cursor_of(const json_t *last, bool more)
 {
-	Fault why;
-	int limit = (int)limit_of(call, &why);
+	const json_t *id = json_object_get(last, "id");
 
-	return n < limit ? n : limit;
+	if (!more)
+		return json_null();
+	if (json_is_string(id))
+		return json_string(json_string_value(id));
+	return json_sprintf("%lld", (long long)json_integer_value(id));
 }
 
-void page_answer(Call *call, const char *name, json_t *list, const char *next)
+void page_answer(Call *call, const char *name, PageRow row, const StoreRows *rows, const Fault *why)
 {
-	call_answer(call, 200,
-		    json_pack("{s:o, s:o}", name, list, "next_cursor",
-			      next ? json_string(next) : json_null()));
+	json_t *list, *next;
+	Fault unused;
+	int n;
+
+	if (why) {
+		call_refuse(call, why, NULL);
+		return;
+	}
+	n = (int)limit_of(call, &unused);
+	n = rows->n < n ? rows->n : n;
+	list = json_array();
+	for (int i = 0; i < n; i++)
+		json_array_append_new(list, row(call, rows, i));
+	next = cursor_of(json_array_get(list, (size_t)n - 1), n < rows->n);
+	call_answer(call, 200, json_pack("{s:o, s:o}", name, list, "next_cursor", next));
 }

@@ -11,10 +11,11 @@
 /* False after the call was refused. */
 bool page_of_query(Call *call, Page *page);
 
-/* How many of the rows that were read belong to the page. */
-int page_count(const Call *call, int n);
+/* One of the rows, as an object whose "id" is the cursor to what follows it. */
+typedef json_t *(*PageRow)(const Call *call, const StoreRows *rows, int i);
 
-/* Answers; list's reference is taken. next is the last id of the page, or NULL at the end. */
-void page_answer(Call *call, const char *name, json_t *list, const char *next);
+/* Answers with the rows that belong to the page as a list of that name; or says why not. */
+void page_answer(Call *call, const char *name, PageRow row, const StoreRows *rows,
+		 const Fault *why);
 
 #endif

@@ -64,20 +64,15 @@ void api_project_show(Call *call)
 	store_project_get(call->c->store, call->id, (StoreCall){on_shown, call});
 }
 
+static json_t *row(const Call *call, const StoreRows *rows, int i)
+{
+	(void)call;
+	return json_of_project(&rows->projects[i]);
+}
+
 static void on_listed(void *arg, const StoreRows *rows, const Fault *why)
 {
-	Call *call = arg;
-	json_t *list = json_array();
-	int n = page_count(call, rows->n);
-
-	if (why) {
-		json_decref(list);
-		call_refuse(call, why, NULL);
-		return;
-	}
-	for (int i = 0; i < n; i++)
-		json_array_append_new(list, json_of_project(&rows->projects[i]));
-	page_answer(call, "projects", list, n < rows->n ? rows->projects[n - 1].id : NULL);
+	page_answer(arg, "projects", row, rows, why);
 }
 
 void api_project_list(Call *call)

@@ -82,20 +82,15 @@ void api_token_create(Call *call)
 
 /* ---- listed ------------------------------------------------------------ */
 
+static json_t *row(const Call *call, const StoreRows *rows, int i)
+{
+	(void)call;
+	return json_of_token(&rows->tokens[i]);
+}
+
 static void on_listed(void *arg, const StoreRows *rows, const Fault *why)
 {
-	Call *call = arg;
-	json_t *list = json_array();
-	int n = page_count(call, rows->n);
-
-	if (why) {
-		json_decref(list);
-		call_refuse(call, why, NULL);
-		return;
-	}
-	for (int i = 0; i < n; i++)
-		json_array_append_new(list, json_of_token(&rows->tokens[i]));
-	page_answer(call, "tokens", list, n < rows->n ? rows->tokens[n - 1].id : NULL);
+	page_answer(arg, "tokens", row, rows, why);
 }
 
 void api_token_list(Call *call)

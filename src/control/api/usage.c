@@ -17,23 +17,15 @@
 
 /* ---- operations -------------------------------------------------------- */
 
+static json_t *operation_row(const Call *call, const StoreRows *rows, int i)
+{
+	(void)call;
+	return json_of_operation(&rows->operations[i]);
+}
+
 static void on_operations(void *arg, const StoreRows *rows, const Fault *why)
 {
-	Call *call = arg;
-	json_t *list = json_array();
-	int n = page_count(call, rows->n);
-	char next[24] = "";
-
-	if (why) {
-		json_decref(list);
-		call_refuse(call, why, NULL);
-		return;
-	}
-	for (int i = 0; i < n; i++)
-		json_array_append_new(list, json_of_operation(&rows->operations[i]));
-	if (n < rows->n)
-		snprintf(next, sizeof(next), "%lld", (long long)rows->operations[n - 1].id);
-	page_answer(call, "operations", list, *next ? next : NULL);
+	page_answer(arg, "operations", operation_row, rows, why);
 }
 
 static void list_operations(Call *call, Page *page)
