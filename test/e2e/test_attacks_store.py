@@ -71,3 +71,18 @@ def test_waking_and_suspending_go_on_where_a_commit_was_not_heard_of(control, cu
         assert cutter.cuts == 2 * turn and control.servers() == []
     assert control.operations() == ["creating", "suspended"] + 3 * [
         "resuming", "active", "suspending", "suspended"]
+
+
+def test_names_that_are_no_text_do_not_keep_the_causes_from_being_written(control):
+    compute = control.compute()
+    long_name = "é" * 40    # cut in the middle of a character
+    assert control.wake("db&application_name=%FF%FE&role=%C3").status == 200
+    report = {"proxy_id": "p", "computes": [{
+        "compute_id": "db", "sessions": 1, "at_work": 1, "listening": 0, "transactions": 1,
+        "idle_ms": 0, "causes": [{"role": long_name, "application_name": long_name,
+                                  "network": "local", "sessions": 1, "at_work": 1,
+                                  "listening": 0, "idle_ms": 0}]}]}
+    assert control.call("POST", "/api/v1/activity", report).status == 200
+    procs.wait_until(lambda: {"??", "?" * 63} <= {
+        cause["application_name"] for cause in control.usage(compute["project_id"])["awake_causes"]},
+                     20, "both causes")

@@ -46,7 +46,8 @@ static bool read_count(const json_t *json, const char *name, int *out, Fault *wh
 	return true;
 }
 
-/* Names are as long as PostgreSQL's at most, and cut if they are not. */
+/* Names are as long as PostgreSQL's at most, and cut if they are not; half a character is no text.
+ */
 static bool read_name(const json_t *json, const char *name, char out[ID_SIZE], Fault *why)
 {
 	const char *text;
@@ -54,6 +55,7 @@ static bool read_name(const json_t *json, const char *name, char out[ID_SIZE], F
 	if (!body_text(json, name, "", &text, why))
 		return false;
 	text_copy(out, ID_SIZE, text);
+	text_printable(out);
 	return true;
 }
 

@@ -92,12 +92,13 @@ static void on_awake(void *arg, Unit *u, WaitEnd end)
 	}
 }
 
-/* A name that is not told is empty. */
+/* A name that is not told is empty; stores take no bytes that are no text. */
 static void read_name(const Call *call, const char *name, char out[ID_SIZE])
 {
 	const char *value = request_query(call->request, name);
 
 	text_copy(out, ID_SIZE, value ? value : "");
+	text_printable(out);
 }
 
 static Cause who_wakes(const Call *call)
