@@ -86,3 +86,9 @@ def test_names_that_are_no_text_do_not_keep_the_causes_from_being_written(contro
     procs.wait_until(lambda: {"??", "?" * 63} <= {
         cause["application_name"] for cause in control.usage(compute["project_id"])["awake_causes"]},
                      20, "both causes")
+
+
+def test_a_cursor_that_is_no_text_is_the_askers_mistake(control):
+    for path in ("projects", "compute", "tokens"):
+        for cursor in ("%FF", "", "a%27b", "x" * 64):
+            assert_problem(control.get(f"/api/v1/{path}?cursor={cursor}"), 422, "cursor")

@@ -20,7 +20,8 @@ bool page_of_query(Call *call, Page *page)
 	Fault why = {0};
 
 	page->limit = (int)limit_of(call, &why) + 1;
-	if (why.code == FAULT_NONE && cursor && !text_copy(page->after, ID_SIZE, cursor))
+	if (why.code == FAULT_NONE && cursor &&
+	    (!text_is_label(cursor) || !text_copy(page->after, ID_SIZE, cursor)))
 		fault_set(&why, FAULT_BAD_VALUE, "cursor is not one that was given out");
 	if (why.code == FAULT_NONE)
 		return true;
