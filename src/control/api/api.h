@@ -73,6 +73,7 @@ bool call_id(const char *given, char out[ID_SIZE]);
  * learns from an answer whether there is something in another one.
  */
 const char *call_tenant(const Call *call);
+bool call_may_see(const Call *call, const char *project_id);
 
 /* The unit of the path, or NULL after the call was answered with 404. */
 Unit *call_unit(Call *call);
