@@ -31,7 +31,10 @@ bool exempt_application(Exempt *e, const char *text, Fault *why)
 	if (star && (star == text || star[1]))
 		return fault_set(why, FAULT_BAD_VALUE,
 				 "\"%.80s\": a * may only stand at the end, and not alone", text);
-	return add_name(e->applications, &e->n_applications, "an application name", text, why);
+	if (!add_name(e->applications, &e->n_applications, "an application name", text, why))
+		return false;
+	text_printable(e->applications[e->n_applications - 1]);
+	return true;
 }
 
 bool exempt_network(Exempt *e, const char *text, Fault *why)
@@ -60,8 +63,12 @@ bool exempt_network(Exempt *e, const char *text, Fault *why)
 
 static bool has_role(const Exempt *e, const char *role)
 {
+	char told[EXEMPT_NAME_SIZE];
+
 	for (int i = 0; i < e->n_roles; i++) {
-		if (strcmp(e->roles[i], role) == 0)
+		text_copy(told, sizeof(told), e->roles[i]);
+		text_printable(told);
+		if (strcmp(told, role) == 0)
 			return true;
 	}
 	return false;

@@ -37,7 +37,10 @@ typedef struct Who {
 
 bool exempt_has(const Exempt *e, const Who *who);
 
-/* Add one; false and why, if it could not be meant. There must be room. */
+/*
+ * Add one; false and why, if it could not be meant. There must be room.  Of application names
+ * servers know only what is ASCII and can be printed; proxies tell no more of any name.
+ */
 bool exempt_role(Exempt *e, const char *text, Fault *why);
 bool exempt_application(Exempt *e, const char *text, Fault *why);
 bool exempt_network(Exempt *e, const char *text, Fault *why);

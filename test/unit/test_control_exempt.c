@@ -53,6 +53,23 @@ TEST(a_session_is_exempt_for_any_of_its_marks)
 	assert_true(has(&e, "app", "psql", "local"));
 }
 
+TEST(names_that_proxies_cannot_tell_are_found_as_they_tell_them)
+{
+	Exempt e = {0};
+	Fault why;
+	char *parameter;
+
+	assert_true(exempt_role(&e, "j\xc3\xbcrgen", &why));
+	assert_true(exempt_application(&e, "m\xc3\xbcller*", &why));
+	assert_true(has(&e, "j??rgen", "psql", "192.0.2.0/24"));
+	assert_true(has(&e, "app", "m??ller 2", "192.0.2.0/24"));
+	assert_false(has(&e, "j?rgen", "m?ller", "192.0.2.0/24"));
+	parameter = exempt_parameter(&e);
+	assert_string_equal(parameter, "{\"roles\":[\"j\xc3\xbcrgen\"],"
+				       "\"applications\":[\"m??ller%\"]}");
+	free(parameter);
+}
+
 TEST(where_nothing_is_named_everybody_counts)
 {
 	Exempt e = {0};
@@ -97,6 +114,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_session_is_exempt_for_any_of_its_marks),
+		cmocka_unit_test(names_that_proxies_cannot_tell_are_found_as_they_tell_them),
 		cmocka_unit_test(where_nothing_is_named_everybody_counts),
 		cmocka_unit_test(what_could_never_be_found_is_refused),
 		cmocka_unit_test(
