@@ -1,8 +1,9 @@
-"""The harness keeps its own word: certificates are what they claim, against a real server."""
+"""The harness keeps its own word: certificates are what they claim, a free port is one's own."""
 
 import psycopg
 import pytest
 
+from harness import procs
 from harness.certs import expired, libpq_tls
 
 HBA = """
@@ -53,3 +54,7 @@ def test_a_client_is_who_its_certificate_says(tls_pg, ca, other_ca):
         as_user(ca.client("user_trust", **expired()))
     with pytest.raises(psycopg.OperationalError, match="unknown ca"):
         as_user(other_ca.client("user_trust"))
+
+
+def test_a_port_is_given_to_one_even_before_he_listens():
+    assert len({procs.free_port() for _ in range(500)}) == 500

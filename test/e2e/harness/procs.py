@@ -1,6 +1,8 @@
 """Processes, sockets and memory as /proc shows them, and waiting for what has no event."""
 
 import contextlib
+import functools
+import itertools
 import os
 import pwd
 import random
@@ -48,14 +50,20 @@ def wait_until(true_of_it, seconds, what):
         pause = min(pause * 1.5, 0.05)
 
 
-def free_port():
-    """A loopback port nobody listens on, below those the kernel gives to clients."""
+@functools.cache
+def _ports():
+    """All ports that this run may take, in turn: who asked, but does not listen yet, has his alone."""
     with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
         ceiling = int(f.read().split()[0])
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     ours = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])    # no two take the same
-    for _ in range(1000):
-        port = random.randrange(10000, max(ceiling, 11000)) // workers * workers + ours
+    ports = range(10000 // workers * workers + ours, max(ceiling, 11000), workers)
+    return itertools.cycle(random.sample(ports, len(ports)))
+
+
+def free_port():
+    """A loopback port nobody listens on, below those the kernel gives to clients."""
+    for port in itertools.islice(_ports(), 1000):
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
