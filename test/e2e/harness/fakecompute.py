@@ -52,8 +52,8 @@ class FakeCompute:
             except OSError:
                 return
             self._sockets.append(sock)
-            threading.Thread(target=self._run, args=(sock, self.opened), daemon=True).start()
             self.opened += 1
+            threading.Thread(target=self._run, args=(sock, self.opened - 1), daemon=True).start()
 
     def _run(self, sock, number):
         try:
