@@ -1,5 +1,6 @@
 """Fixtures: servers that live for the whole run, proxies that live for one test."""
 
+import glob
 import os
 import resource
 import shutil
@@ -38,6 +39,34 @@ def pytest_runtest_makereport(item, call):
     """Lets fixtures know whether the test failed, so that they keep its folder."""
     outcome = yield
     setattr(item, "report_" + outcome.get_result().when, outcome.get_result())
+
+
+def _assert_nothing_in(reports):
+    found = []
+    for path in glob.glob(f"{reports}/*"):
+        with open(path, encoding="utf-8", errors="replace") as f:
+            found.append(f.read())
+        os.unlink(path)
+    assert not found, "\n".join(found)
+
+
+@pytest.fixture(scope="session")
+def reports():
+    """Where sanitizers write what they find: also those of processes whose stderr nobody reads."""
+    folder = make_folder()
+    os.chmod(folder, 0o1777)
+    for name in ("ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"):
+        os.environ[name] = f"{os.environ.get(name, '')}:log_path={folder}/report".lstrip(":")
+    yield folder
+    _assert_nothing_in(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_reported(reports):
+    """Fails a test in which a sanitizer found something, in whatever process of the program."""
+    yield
+    _assert_nothing_in(reports)
 
 
 @pytest.fixture(scope="session")
