@@ -125,11 +125,11 @@ def test_a_worker_that_does_not_run_stops_no_other_from_accepting(start_proxy, p
             os.kill(stopped, signal.SIGCONT)
 
 
-@pytest.mark.slow
 def test_a_wake_that_a_stuck_worker_began_is_taken_over(start_proxy, plane, pg):
     never = threading.Event()
     plane.behave("db", held(never, awake(pg.endpoint)), awake(pg.endpoint))
-    proxy = start_proxy(plane=plane, workers=2, wake_timeout="60", wake_request_timeout="1")
+    proxy = start_proxy(plane=plane, workers=2, wake_timeout="60", wake_request_timeout="1",
+                        watchdog_timeout="4s")
     first = proxy.wire()
     first.send(startup_packet(user="app", database="db/app"))
     plane.wait_for_calls("db", 1)
@@ -137,7 +137,7 @@ def test_a_wake_that_a_stuck_worker_began_is_taken_over(start_proxy, plane, pg):
     os.kill(waker, signal.SIGSTOP)
     try:
         def served():
-            w = proxy.wire(timeout=15)
+            w = proxy.wire(timeout=5 * procs.PATIENCE)
             try:
                 return w.login(database="db/app").value("select 1") == "1"
             except (TimeoutError, Closed, ServerError):
