@@ -462,9 +462,7 @@ def test_after_a_killed_supervisor_the_next_one_starts(start_proxy, pg):
     proxy.sections["reveille"]["pidfile"] = f"{proxy.folder}/pid"
     proxy.write_ini()
     proxy.start()
-    procs.kill_hard(proxy.pid)
-    proxy.process.wait()
-    procs.wait_until(lambda: not proxy.listens(), 5, "the old workers to be gone")
+    proxy.kill()
     proxy.start()       # over a stale pid file and a stale Unix socket
     with proxy.login() as w:
         assert w.value("select 1") == "1"

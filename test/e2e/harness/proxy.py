@@ -187,6 +187,15 @@ class Proxy:
         self.signal(signal.SIGTERM)
         return self.wait_for_exit(seconds)
 
+    def kill(self):
+        """kill -9 of the supervisor; back when its children have followed it: who still ends may
+        refuse a connection before all of its sockets are free."""
+        self.note_tree()
+        procs.kill_hard(self.pid)
+        self.status = self.process.wait()
+        procs.wait_until(lambda: not any(map(procs.alive, self._seen)), 10,
+                         "the children to follow their supervisor")
+
     def wait_for_exit(self, seconds=20):
         procs.end_of(self.pid, seconds, "the supervisor")
         self.status = self.process.wait()

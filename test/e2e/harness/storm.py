@@ -164,11 +164,7 @@ class Storm:
 
     def _supervisor(self, _name):
         proxy = self.control.proxy
-        proxy.note_tree()
-        procs.kill_hard(proxy.pid)
-        proxy.process.wait()
-        procs.wait_until(lambda: not any(map(procs.alive, proxy._seen)), 10,
-                         "the children to follow their supervisor")
+        proxy.kill()
         proxy.start()
 
     def _step_clock(self, _name):
