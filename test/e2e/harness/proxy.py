@@ -250,13 +250,17 @@ class Proxy:
             return 0, ""
 
     def metrics(self):
-        """All samples: {'name{label="value"}': number}."""
+        """All samples: {'name{label="value"}': number}. No answer is not the same as none."""
         found = {}
-        for line in self.get("/metrics")[1].splitlines():
+        for line in procs.wait_until(self._samples, 20, "the monitor to answer").splitlines():
             if line and not line.startswith("#"):
                 name, _, value = line.rpartition(" ")
                 found[name] = float(value)
         return found
+
+    def _samples(self):
+        status, text = self.get("/metrics")
+        return text if status == 200 else None
 
     def metric(self, name, **labels):
         """The sum of a metric's samples that bear these labels."""
