@@ -78,6 +78,8 @@ class _Call(http.server.BaseHTTPRequestHandler):
     def setup(self):
         super().setup()
         self.plane.connections.add(self.connection)
+        if self.plane.over:    # it was accepted before the end and comes to be served after it
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def finish(self):
         self.plane.connections.discard(self.connection)
@@ -157,6 +159,7 @@ class FakeControlPlane:
         self._steps, self._times, self._peers, self._who = {}, {}, {}, {}
         self._access, self._roles = {}, {}
         self._abandoned, self.activity, self.connections = {}, [], set()
+        self.over = False
         self.tells_events, self._told, self._listeners, self.heard_by = False, {}, [], []
         handler = type("Call", (_Call,), {"plane": self})
         self._server = _Server(("127.0.0.1", self.port), handler)
@@ -295,6 +298,7 @@ class FakeControlPlane:
             assert self._changed.wait_for(true_of_it, seconds * PATIENCE), f"no {what}"
 
     def stop(self):
+        self.over = True
         self._server.shutdown()
         self._server.server_close()
         for connection in list(self.connections):

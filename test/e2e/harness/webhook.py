@@ -14,7 +14,7 @@ class Webhook:
         self._lock = threading.Lock()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     url = property(lambda self: f"http://127.0.0.1:{self.server.server_port}/hook")
 
