@@ -50,9 +50,11 @@ def load(compute, tmp_path):
     with subprocess.Popen([f"{bin_dir()}/pgbench", "-n", "-c", "4", "-T", "120", "-f", script,
                            compute["connection_uri"]], stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL) as pgbench:
-        yield
-        assert pgbench.poll() is None
-        pgbench.kill()
+        try:
+            yield
+            assert pgbench.poll() is None
+        finally:
+            pgbench.kill()
 
 
 def operations(control, name="db"):

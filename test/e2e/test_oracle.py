@@ -52,6 +52,20 @@ def clock(folder):
     return None if lacks_wallclock() else Wallclock(folder)
 
 
+@pytest.fixture
+def watch(folder):
+    """A function that has data folders looked at, at most until the test is over."""
+    begun = []
+
+    def begin(folders):
+        begun.append(Sampler(f"{folder}/lives", folders))
+        return begun[-1]
+
+    yield begin
+    for sampler in begun:
+        sampler.stop()
+
+
 # Spells: lists of (begin, end), which do not overlap.
 
 
@@ -192,7 +206,7 @@ def assert_at_rest(control, names):
 @pytest.mark.slow
 @pytest.mark.timeout(120 + 6 * ROUNDS)
 def test_nobody_has_two_servers_and_the_ledger_is_right_whatever_dies(
-        start_proxy, folder, clock, hook):
+        start_proxy, watch, clock, hook):
     def start(*args, **kwargs):
         proxy = start_proxy(*args, launch=False, **kwargs)
         proxy.env = clock.env if clock else None
@@ -204,7 +218,7 @@ def test_nobody_has_two_servers_and_the_ledger_is_right_whatever_dies(
     computes = [control.compute(f"db{i}", projects[i % 2]) for i in range(COMPUTES)]
     names = [c["id"] for c in computes]
     storm = Storm(control, computes, clock, seed=int(os.environ.get("SEED", "1")))
-    sampler = Sampler(f"{folder}/lives", {n: control.data(n) for n in names})
+    sampler = watch({n: control.data(n) for n in names})
     storm.begin()
     try:
         storm.rounds(ROUNDS)

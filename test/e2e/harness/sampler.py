@@ -32,11 +32,15 @@ class Sampler:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         self.process.stdout.readline()
 
-    def finish(self):
-        """Lives, what should not be, and the longest time that it did not look."""
+    def stop(self):
+        """It looks no more; this may be said twice."""
         self.process.terminate()
         self.process.wait(30)
         self.process.stdout.close()
+
+    def finish(self):
+        """Lives, what should not be, and the longest time that it did not look."""
+        self.stop()
         with open(self.out, encoding="ascii") as f:
             found = json.load(f)
         return found["lives"], found["wrong"], found["gap"]
