@@ -83,14 +83,19 @@ static const struct {
 #undef CHILD
 };
 
+const char *child_title(const Child *c)
+{
+	return kinds[c->kind].title;
+}
+
 static void name_it(const Child *c)
 {
 	char name[32], title[64];
 
 	if (c->kind == CHILD_worker)
-		snprintf(name, sizeof(name), "%s %d", kinds[c->kind].title, c->number + 1);
+		snprintf(name, sizeof(name), "%s %d", child_title(c), c->number + 1);
 	else
-		snprintf(name, sizeof(name), "%s", kinds[c->kind].title);
+		snprintf(name, sizeof(name), "%s", child_title(c));
 	snprintf(title, sizeof(title), "reveille: %s", name);
 	title_set(title);
 	log_name(name);
@@ -129,13 +134,12 @@ void child_start(Supervisor *s, Child *c)
 		be_child(s, c, parent);
 	if (pid == -1) {
 		log_error("could not start a child, trying again: kind=%s error=\"%s\"",
-			  kinds[c->kind].title, strerror(errno));
+			  child_title(c), strerror(errno));
 		c->again_ms = c->since_ms + 1000;
 		return;
 	}
 	c->pid = pid;
 	if (c->kind == CHILD_worker)
 		atomic_store(&s->shared->workers[c->number].pid, pid);
-	log_debug("started: kind=%s number=%d pid=%d", kinds[c->kind].title, c->number + 1,
-		  (int)pid);
+	log_debug("started: kind=%s number=%d pid=%d", child_title(c), c->number + 1, (int)pid);
 }

@@ -47,6 +47,14 @@ const Config *reread(void *arg)
 	return next;
 }
 
+/* Who could not start may be able to now. */
+static void tell(Child *c)
+{
+	if (c->pid > 0)
+		kill(c->pid, SIGHUP);
+	c->pause_ms = c->again_ms = 0;
+}
+
 static void publish(Supervisor *s, const char *text, const Config *next)
 {
 	uint32_t clients = (uint32_t)next->reveille.max_client_conn;
@@ -62,10 +70,8 @@ static void publish(Supervisor *s, const char *text, const Config *next)
 	conf_release(s->conf);
 	s->conf = next;
 	log_set(conf_is(&next->reveille.log_format, "json"), next->reveille.verbose);
-	for (int i = 0; i < s->n_children; i++) {
-		if (s->children[i].pid > 0)
-			kill(s->children[i].pid, SIGHUP);
-	}
+	for (int i = 0; i < s->n_children; i++)
+		tell(&s->children[i]);
 	log_info("reloaded: file=\"%s\"", s->setup->file);
 }
 

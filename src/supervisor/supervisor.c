@@ -19,14 +19,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "pause.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 #include "sys/systemd.h"
 
-#define QUICK_DEATH_MS 1000  /* who dies sooner than this is not started again at once */
-#define PAUSE_MS       500   /* but after this */
-#define LOOK_MS        2000  /* how often workers are looked at, and systemd is told how they are */
-#define GRACE_MS       10000 /* beyond what children were given, before they are killed */
+#define LOOK_MS  2000  /* how often workers are looked at, and systemd is told how they are */
+#define GRACE_MS 10000 /* beyond what children were given, before they are killed */
 
 typedef enum State { RUNNING, DRAINING, STOPPING, GONE } State;
 
@@ -133,15 +132,18 @@ static void watch_workers(Supervisor *s)
 static void child_died(Supervisor *s, State state, Child *c, int status)
 {
 	int64_t now = clock_ms();
+	bool signalled = WIFSIGNALED(status);
+	int number = signalled ? WTERMSIG(status) : WEXITSTATUS(status);
 
+	c->pause_ms = pause_after(c->pause_ms, now - c->since_ms, signalled);
+	c->again_ms = now + c->pause_ms;
 	if (state == RUNNING)
-		log_warning("a child died, starting another: pid=%d %s=%d", (int)c->pid,
-			    WIFSIGNALED(status) ? "signal" : "status",
-			    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		log_warning("a child died, starting another: kind=%s pid=%d %s=%d in_ms=%lld",
+			    child_title(c), (int)c->pid, signalled ? "signal" : "status", number,
+			    (long long)c->pause_ms);
 	if (c->kind == CHILD_worker)
 		bury_worker(s, c);
 	c->pid = 0;
-	c->again_ms = now - c->since_ms < QUICK_DEATH_MS ? now + PAUSE_MS : now;
 }
 
 static void reap(Supervisor *s, State state)

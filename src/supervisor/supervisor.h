@@ -25,6 +25,7 @@ typedef struct Child {
 	uint32_t life;     /* how often it was started */
 	int64_t since_ms;  /* when it was started last */
 	int64_t again_ms;  /* not to be started before */
+	int64_t pause_ms;  /* that it had before this life: see pause.h */
 	uint32_t turns;    /* of a worker's loop, as last seen */
 	int64_t turned_ms; /* when they were seen to change */
 } Child;
@@ -68,5 +69,6 @@ void ticket_keys_watch(Supervisor *s, int64_t now_ms);
 
 /* Starts a child; it runs its main function and never returns from here. */
 void child_start(Supervisor *s, Child *c);
+const char *child_title(const Child *c);
 
 #endif

@@ -8,6 +8,7 @@ import glob
 import http.client
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -729,3 +730,27 @@ def test_a_store_of_a_newer_version_is_refused(control):
     control.proxy.launch()
     control.proxy.wait_for_log("the store has version 1000")
     control.proxy.term()
+
+
+def deaths(proxy):
+    return [int(ms) for ms in re.findall(r"a child died.*kind=control .*in_ms=(\d+)", proxy.log())]
+
+
+def test_a_control_plane_that_cannot_start_is_tried_less_and_less_often_and_at_once_after_a_reload(
+        control):
+    control.proxy.term()
+    with sqlite3.connect(control.db_path) as db:
+        version = db.execute("pragma user_version").fetchone()[0]
+        db.execute("pragma user_version = 1000")
+    control.proxy.launch()
+    procs.wait_until(lambda: len(deaths(control.proxy)) >= 3, 30, "three vain starts")
+    first = deaths(control.proxy)
+    assert first[:3] == [500, 1000, 2000]
+
+    control.proxy.hup()
+    procs.wait_until(lambda: 500 in deaths(control.proxy)[len(first):], 30, "a start anew")
+
+    with sqlite3.connect(control.db_path) as db:
+        db.execute(f"pragma user_version = {version}")
+    control.proxy.hup()
+    control.wait_until_ready()
