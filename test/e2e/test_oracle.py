@@ -194,7 +194,7 @@ def assert_at_rest(control, names):
     for name in names:
         control.wait_for_state("suspended", name, 60)
         assert not control.servers(name)
-        # One that was killed last leaves its socket, until the next start; nobody may listen.
+        # One that was killed while nobody watched leaves its socket until the next start.
         for path in glob.glob(f"{control.folder}/computes/run/{name}/*/.s.PGSQL.5432"):
             with socket.socket(socket.AF_UNIX) as s, pytest.raises(ConnectionRefusedError):
                 s.connect(path)

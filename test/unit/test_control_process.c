@@ -320,6 +320,23 @@ TEST(the_address_of_an_earlier_life_leads_nowhere)
 	assert_string_equal(asked_anew("select 'row'"), "row");
 }
 
+TEST(a_server_that_is_killed_leaves_no_socket)
+{
+	char at[ADDRESS_SIZE], lock[PATH_SIZE];
+
+	begin();
+	text_copy(at, sizeof(at), sight.address);
+	path_set(lock, "%s.lock", at);
+	assert_int_equal(access(at, F_OK) | access(lock, F_OK), 0);
+	kill(server_pid(), SIGKILL);
+	loop_run(loop);
+	assert_contains(last_words, "ended by itself");
+	assert_int_equal(access(at, F_OK), -1);
+	assert_int_equal(access(lock, F_OK), -1);
+	assert_string_equal(start(++generation), "");
+	assert_string_equal(asked_anew("select 'row'"), "row");
+}
+
 TEST(a_frozen_server_stands_still_and_goes_on_where_it_was)
 {
 	begin();
@@ -767,6 +784,7 @@ static int run_all(const char *name)
 	const struct CMUnitTest tests[] = {
 		WITH_COMPUTE(a_compute_is_made_and_runs),
 		WITH_COMPUTE(the_address_of_an_earlier_life_leads_nowhere),
+		WITH_COMPUTE(a_server_that_is_killed_leaves_no_socket),
 		WITH_COMPUTE(a_frozen_server_stands_still_and_goes_on_where_it_was),
 		WITH_COMPUTE(a_frozen_server_is_found_frozen_by_a_new_control_plane),
 		WITH_COMPUTE(what_was_frozen_by_signals_goes_on_whatever_else_there_is),

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
@@ -36,6 +37,18 @@ void home_forget_lives(const Home *h)
 	}
 	if (dir)
 		closedir(dir);
+}
+
+/* Engines name the lock of a socket after it. */
+void home_end_life(const Home *h)
+{
+	char lock[PATH_SIZE];
+
+	if (!*h->address)
+		return;
+	path_set(lock, "%s.lock", h->address);
+	unlink(h->address);
+	unlink(lock);
 }
 
 /* "/42", or "" as it was when all lives had one folder. */

@@ -33,6 +33,9 @@ void home_begin_life(Home *h, int64_t generation, const char *socket);
 /* Removes the sockets of all others. */
 void home_forget_lives(const Home *h);
 
+/* Nobody listens there any more: removes what a server leaves that was killed. */
+void home_end_life(const Home *h);
+
 /* A life that was found; false if that folder is not one of this compute's. */
 bool home_find_life(Home *h, const char *run, const char *socket);
 

@@ -438,6 +438,20 @@ static void start_failed(Instance *i, bool gave_up)
 	task_end(i, failure);
 }
 
+/*
+ * What a killed server leaves leads nowhere from now on, unless ours gave way to one that an
+ * earlier life of ours began.  Its pid file stays: with it the next server finds out whether
+ * processes of the killed one still use its memory.
+ */
+static void leave_sockets(const Instance *i, pid_t dead)
+{
+	PidFile file;
+
+	if (!i->program->engine->status(i->home.data, &file) || file.pid == dead ||
+	    !serves(i, file.pid))
+		home_end_life(&i->home);
+}
+
 static void on_server_end(void *arg, int status)
 {
 	Instance *i = arg;
@@ -446,6 +460,7 @@ static void on_server_end(void *arg, int status)
 
 	log_info("a server ended: compute=%s pid=%d status=%d", i->id, (int)process_pid(i->server),
 		 status);
+	leave_sockets(i, process_pid(i->server));
 	process_free(i->server);
 	i->server = NULL;
 	i->ready = false;
