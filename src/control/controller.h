@@ -23,6 +23,8 @@ struct Controller {
 	const Config *conf;
 	Loop *loop;
 	Store *store;
+	int64_t store_tried_ms; /* when it was found out whether it takes writes */
+	char store_trouble[sizeof(((Fault *)NULL)->detail)]; /* why it took none, or "" */
 	Driver *driver;
 	TlsContext *tls; /* of the API, or NULL */
 	Fetcher *fetcher;

@@ -1,4 +1,4 @@
-"""A store that does what it was asked, and then nobody hears that it did."""
+"""A store that does what it was asked, and then nobody hears that it did; and one that does nothing."""
 
 import itertools
 
@@ -92,3 +92,21 @@ def test_a_cursor_that_is_no_text_is_the_askers_mistake(control):
     for path in ("projects", "compute", "tokens"):
         for cursor in ("%FF", "", "a%27b", "x" * 64):
             assert_problem(control.get(f"/api/v1/{path}?cursor={cursor}"), 422, "cursor")
+
+
+def forbid_writes(pg, on):
+    with psycopg.connect(host=pg.folder, port=pg.port, user="postgres", dbname="postgres",
+                         autocommit=True) as conn:
+        conn.execute("set transaction_read_only = off")
+        conn.execute(f"alter system set default_transaction_read_only = {'on' if on else 'off'}")
+        conn.execute("select pg_reload_conf()")
+
+
+def test_a_control_plane_whose_store_takes_no_writes_is_not_ready_and_says_why(control, spare_pg):
+    assert control.get("/readyz").status == 200
+    forbid_writes(spare_pg, True)
+    procs.wait_until(lambda: control.get("/readyz").status == 503, 20, "it to be noticed")
+    assert_problem(control.get("/readyz"), 503, "read-only")
+    forbid_writes(spare_pg, False)
+    procs.wait_until(lambda: control.get("/readyz").status == 200, 20, "that to be noticed, too")
+    control.compute()

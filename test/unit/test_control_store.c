@@ -6,6 +6,7 @@
 #include "pg_server.h"
 
 #include <sqlite3.h>
+#include <sys/resource.h>
 
 #include "src/control/store/store.h"
 #include "sys/pgconn.h"
@@ -724,6 +725,45 @@ STORE_TEST(each_who_takes_over_begins_a_new_epoch)
 	assert_string_equal(got.leadership.url, "http://b");
 }
 
+/* ---- a store that takes no writes -------------------------------------- */
+
+/* What the machine has no room for, and what a database will not have. */
+static void forbid_growth(bool on)
+{
+	struct rlimit most = {.rlim_max = RLIM_INFINITY, .rlim_cur = on ? 1 : RLIM_INFINITY};
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &most), 0);
+}
+
+static void forbid_writes(bool on)
+{
+	run_sql(on ? "ALTER SYSTEM SET default_transaction_read_only = on"
+		   : "ALTER SYSTEM RESET default_transaction_read_only");
+	run_sql("SELECT pg_reload_conf()");
+}
+
+static void hinder(bool on)
+{
+	(place == &sqlite ? forbid_growth : forbid_writes)(on);
+}
+
+STORE_TEST(whether_it_takes_writes_can_be_tried)
+{
+	OK(char, store_try(store, call));
+	hinder(true);
+	while (DO(store_try(store, call)) == FAULT_NONE)
+		; /* a database hears of it a little later */
+	assert_int_equal(got.code, FAULT_STORE);
+	assert_int_equal(create_project("p"), FAULT_STORE);
+	OK(Project, store_project_list(store, &(Page){0}, call));
+	hinder(false);
+	while (DO(store_try(store, call)) != FAULT_NONE)
+		;
+	assert_int_equal(create_project("p"), FAULT_NONE);
+	OK(char, store_try(store, call));
+}
+
 /* ---- several on one database ------------------------------------------- */
 
 STORE_TEST(what_one_writes_who_was_in_charge_before_is_refused)
@@ -867,6 +907,7 @@ int main(void)
 		ON_BOTH(a_token_is_found_by_its_hash),
 		ON_BOTH(a_request_is_noted_with_what_it_makes_or_not_at_all),
 		ON_BOTH(each_who_takes_over_begins_a_new_epoch),
+		ON_BOTH(whether_it_takes_writes_can_be_tried),
 		cmocka_unit_test(a_file_of_a_newer_program_is_refused),
 		cmocka_unit_test(what_is_no_store_is_refused),
 		cmocka_unit_test(a_file_is_for_its_owner_and_for_one_process),

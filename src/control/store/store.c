@@ -1,6 +1,7 @@
 #include "store.h"
 
 #include "base/text.h"
+#include "deed.h"
 
 #define SQLITE "sqlite:"
 
@@ -27,6 +28,16 @@ Store *store_open(Loop *loop, const char *url, Fault *why)
 void store_close(Store *s)
 {
 	s->ops->close(s);
+}
+
+/* No project or compute can have that name. */
+void store_try(Store *s, StoreCall call)
+{
+	Deed *d = deed_new(s, DEED_WRITE, call);
+
+	deed_say(d, "INSERT INTO names VALUES ('?')", "");
+	deed_say(d, "DELETE FROM names WHERE id = '?'", "");
+	deed_do(d);
 }
 
 void store_lead(Store *s, void (*on_lead)(void *arg, LeadNews news), void *arg)

@@ -119,6 +119,9 @@ void store_close(Store *s);
 /* The path within "sqlite:PATH", or NULL. */
 const char *store_path(const char *url);
 
+/* Writes something and takes it back, to find out whether that can be done. */
+void store_try(Store *s, StoreCall call);
+
 /* ---- who is in charge -------------------------------------------------- */
 
 /* Asks to be in charge, and tells when that is so. */
