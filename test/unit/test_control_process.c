@@ -297,6 +297,7 @@ TEST(a_compute_is_made_and_runs)
 	assert_string_equal(start(++generation), "");
 	assert_string_equal(start(generation), ""); /* again */
 	assert_string_equal(asked_anew("show wal_level"), "logical");
+	assert_string_equal(asked_anew("show max_slot_wal_keep_size"), "1GB");
 }
 
 TEST(the_address_of_an_earlier_life_leads_nowhere)
@@ -514,6 +515,47 @@ static void on_measured(void *arg, int64_t bytes)
 	(void)arg;
 	measured = bytes;
 	loop_stop(loop);
+}
+
+TEST(the_end_of_a_file_that_is_cut_is_kept)
+{
+	char file[PATH_SIZE], old[PATH_SIZE], text[64];
+
+	path_set(file, "%s/a-log", folder);
+	path_set(old, "%s.1", file);
+	assert_true(file_write(file, "the first line\nthe last line\n"));
+	assert_true(file_cut(file, old, 14));
+	assert_int_equal(access(file, F_OK), 0);
+	assert_int_equal(file_size(file), 0);
+	file_read(old, 0, text, sizeof(text));
+	assert_string_equal(text, "the last line\n");
+	assert_true(file_write(file, "short\n"));
+	assert_true(file_cut(file, old, 14));
+	file_read(old, 0, text, sizeof(text));
+	assert_string_equal(text, "short\n");
+	assert_false(file_cut("/nowhere/at/all", old, 14));
+	unlink(file);
+	unlink(old);
+}
+
+TEST(what_a_server_prints_is_kept_short_while_it_runs)
+{
+	char old[PATH_SIZE], tail[4096];
+
+	begin();
+	path_set(old, "%s.1", instance->home.log);
+	connect_as_control();
+	for (int n = 0; n < 3; n++) {
+		asked("DO $$BEGIN FOR i IN 1..120 LOOP RAISE LOG '%', repeat('x', 100000);"
+		      " END LOOP; END$$");
+		while (file_size(instance->home.log) > 10 << 20)
+			asked("SELECT pg_sleep(0.02)");
+		assert_in_range(file_size(old), 1 << 19, 1 << 20);
+	}
+	asked("DO $$BEGIN RAISE LOG 'the very last'; END$$");
+	file_tail(instance->home.log, 0, tail, sizeof(tail));
+	assert_contains(tail, "the very last");
+	pgconn_free(conn);
 }
 
 TEST(what_a_compute_takes_on_disk_is_measured)
@@ -794,6 +836,8 @@ static int run_all(const char *name)
 		WITH_COMPUTE(who_is_behind_cannot_undo_what_was_done_since),
 		WITH_COMPUTE(what_a_server_uses_is_known),
 		WITH_COMPUTE(a_running_server_can_be_resized),
+		cmocka_unit_test(the_end_of_a_file_that_is_cut_is_kept),
+		WITH_COMPUTE(what_a_server_prints_is_kept_short_while_it_runs),
 		WITH_COMPUTE(what_a_compute_takes_on_disk_is_measured),
 		WITH_COMPUTE(a_compute_is_made_of_a_spare_and_another_is_made_later),
 		WITH_COMPUTE(what_is_left_of_spares_is_swept),

@@ -22,7 +22,8 @@ typedef struct ServerOrder {
 	int64_t generation; /* of the compute when this was decided: see below */
 	int size;           /* thousandths of a compute unit; 1000 is one CPU */
 	int max_connections;
-	int64_t memory; /* bytes it may use; 0: as much as its size says */
+	int64_t memory;   /* bytes it may use; 0: as much as its size says */
+	int64_t slot_wal; /* bytes it may keep for replication slots; the driver knows */
 	int64_t start_timeout_ms;
 	char verifier[SECRET_SIZE];     /* of CLIENT_ROLE's password */
 	char control_password[ID_SIZE]; /* of the role with which we log in ourselves */

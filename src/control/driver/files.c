@@ -242,6 +242,31 @@ void file_read(const char *path, long offset, char *out, size_t size)
 	out[n > 0 ? n : 0] = 0;
 }
 
+static bool copy_end(int in, const char *to, long keep)
+{
+	int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	off_t end = lseek(in, 0, SEEK_END), from = end > keep ? end - keep : 0;
+	bool good =
+		out != -1 && lseek(in, from, SEEK_SET) == from && copy_bytes(in, out, end - from);
+
+	if (out != -1)
+		close(out);
+	return good;
+}
+
+bool file_cut(const char *path, const char *old, long keep)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	bool good;
+
+	if (fd == -1)
+		return false;
+	good = copy_end(fd, old, keep);
+	good = ftruncate(fd, 0) == 0 && good;
+	close(fd);
+	return good;
+}
+
 void file_tail(const char *path, long offset, char *out, size_t size)
 {
 	long end = file_size(path), from = end - (long)size + 1;

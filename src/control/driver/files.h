@@ -51,6 +51,12 @@ bool file_replace(const char *path, const char *text);
 /* Up to size - 1 bytes of a text file from an offset; "" if it cannot be read. */
 void file_read(const char *path, long offset, char *out, size_t size);
 
+/*
+ * Empties a file that somebody appends to, after its last `keep` bytes were written to another
+ * one; false if those could not be.
+ */
+bool file_cut(const char *path, const char *old, long keep);
+
 /* The last whole lines of a file after an offset that fit. */
 void file_tail(const char *path, long offset, char *out, size_t size);
 long file_size(const char *path); /* 0 if it is not there */

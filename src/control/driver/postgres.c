@@ -300,6 +300,7 @@ static bool prepare(const Program *p, const Home *home, const char *id, const Se
 	add_setting(out, "wal_level", "logical");                /* costs no time at start */
 	add_setting(out, "max_wal_senders", "10");
 	add_setting(out, "min_wal_size", "16MB");
+	add_number(out, "max_slot_wal_keep_size", order->slot_wal / MEGABYTE, "MB");
 	add_setting(out, "recovery_init_sync_method", "syncfs");
 	add_setting(out, "huge_pages", "off");
 	add_setting(out, "jit", "off");

@@ -83,6 +83,7 @@ static bool begin(Instance *i, Task task, int64_t generation, DriverAnswer on_an
 static void take_order(Instance *i, const ServerOrder *order)
 {
 	i->order = *order;
+	i->order.slot_wal = i->driver->slot_wal;
 	if (order->memory == 0)
 		i->order.memory = i->driver->memory_per_unit * order->size / 1000;
 }
@@ -196,12 +197,14 @@ static Instance *op_attach(Driver *driver, const char *id, const char *engine, D
 	timer_init(&i->tidy, d->loop, server_on_tidy, i);
 	timer_init(&i->not_measured, d->loop, folder_not_measured, i);
 	timer_init(&i->deadline, d->loop, server_on_deadline, i);
+	LIST_INSERT_HEAD(&d->instances, i, link);
 	return i;
 }
 
 static void op_detach(Instance *i)
 {
 	assert(i->task == TASK_NONE);
+	LIST_REMOVE(i, link);
 	if (i->server)
 		process_free(i->server);
 	if (i->measuring)
@@ -315,6 +318,7 @@ Driver *driver_process_open(Loop *loop, const Config *conf, Fault *why)
 		return NULL;
 	}
 	d->memory_per_unit = conf->process.memory_per_unit;
+	d->slot_wal = conf->process.max_slot_wal_keep_size;
 	open_cgroups(d, conf);
 	open_tenants(d, conf);
 	log_info("what can be done to servers here: %s", d->driver.can.how);
@@ -324,5 +328,8 @@ Driver *driver_process_open(Loop *loop, const Config *conf, Fault *why)
 	path_set(spares, "%s/spare", d->data_dir);
 	spares_init(&d->spares, &d->template, conf->process.spares, spares, mark);
 	folder_sweep_all(d);
+	LIST_INIT(&d->instances);
+	timer_init(&d->logs, loop, logs_look, d);
+	logs_look(d);
 	return &d->driver;
 }

@@ -3,7 +3,7 @@
  * runs, its server.
  *
  *   DATA_DIR/ENGINE/ID/data      the server's data
- *   DATA_DIR/ENGINE/ID/log       what it prints
+ *   DATA_DIR/ENGINE/ID/log       what it prints; log.1, what it printed before
  *   DATA_DIR/ENGINE/ID/revision  which template it was made of, or brought up to
  *   DATA_DIR/users/USER          link to the ID of the compute that has that user
  *   DATA_DIR/template/…          what new computes are copied from
@@ -31,7 +31,7 @@ typedef struct ProcessDriver {
 	Driver driver; /* first, so that a Driver * is one of these */
 	Loop *loop;
 	char data_dir[PATH_SIZE], engine_dir[PATH_SIZE], socket_dir[PATH_SIZE];
-	int64_t memory_per_unit;
+	int64_t memory_per_unit, slot_wal;
 	char boot_id[BOOT_ID_SIZE];
 	char life[LIFE_SIZE];
 	Program program;
@@ -40,6 +40,8 @@ typedef struct ProcessDriver {
 	Cgroups cgroups;
 	Tenants tenants;
 	Process *sweeper;
+	LIST_HEAD(, Instance) instances;
+	Timer logs;
 } ProcessDriver;
 
 typedef enum Task {
@@ -56,6 +58,7 @@ typedef enum Task {
 
 struct Instance {
 	ProcessDriver *driver;
+	LIST_ENTRY(Instance) link;
 	const Program *program;
 	char id[ID_SIZE];
 	Home home;
@@ -128,6 +131,9 @@ void freeze_look_again(void *instance);
 void server_resize(Instance *i);
 bool limits_apply(Instance *i, char *failure, size_t size);
 bool server_stat(Instance *i, ServerStat *out);
+
+/* logs.c: how long what they print may become. */
+void logs_look(void *driver);
 
 /* folder.c: what takes time and blocks, in jobs. */
 void folder_create(Instance *i);
