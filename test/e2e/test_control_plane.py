@@ -754,3 +754,8 @@ def test_a_control_plane_that_cannot_start_is_tried_less_and_less_often_and_at_o
         db.execute(f"pragma user_version = {version}")
     control.proxy.hup()
     control.wait_until_ready()
+
+
+def test_a_control_group_that_is_of_no_use_is_named_with_its_setting(start_proxy):
+    control = Control(start_proxy, process={"cgroup_parent": "/nowhere/at/all"})
+    control.proxy.wait_for_log('process.cgroup_parent is no use .*"/nowhere/at/all" freeze=no cpu=no')

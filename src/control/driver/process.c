@@ -273,6 +273,24 @@ static bool make_folders(ProcessDriver *d, const Config *conf, Fault *why)
 	return make_real(d->socket_dir, *socket_dir ? socket_dir : path, why);
 }
 
+static const char *word(bool yes)
+{
+	return yes ? "yes" : "no";
+}
+
+/* What an admin has named himself is to be of use, or he hears what it is no use for. */
+static void warn_of_parent(const Cgroups *c, const char *parent)
+{
+	bool named = strcmp(parent, "auto") != 0 && strcmp(parent, "off") != 0;
+
+	if (!named || (c->freeze && c->cpu && c->memory))
+		return;
+	log_warning("process.cgroup_parent is no use for all of it, as it has to be there in each "
+		    "hierarchy with leave to make groups in it: cgroup_parent=\"%s\" freeze=%s "
+		    "cpu=%s memory=%s",
+		    parent, word(c->freeze), word(c->cpu), word(c->memory));
+}
+
 /* Groups of several control planes may stand side by side. */
 static void open_cgroups(ProcessDriver *d, const Config *conf)
 {
@@ -284,6 +302,7 @@ static void open_cgroups(ProcessDriver *d, const Config *conf)
 	snprintf(name, sizeof(name), "reveille-%jx-%jx", (uintmax_t)st.st_dev,
 		 (uintmax_t)st.st_ino);
 	cgroups_open(&d->cgroups, conf->process.cgroup_parent.s, name);
+	warn_of_parent(&d->cgroups, conf->process.cgroup_parent.s);
 	can->freeze = true; /* by signals, if not by groups */
 	can->limit_cpu = d->cgroups.cpu;
 	can->limit_memory = d->cgroups.memory;
