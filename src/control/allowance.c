@@ -288,10 +288,11 @@ static void write_letter(Controller *c, const ProjectEntry *e, QuotaKind kind, b
 			      "period_start", start, "period_end", end));
 }
 
-static void note(Controller *c, const ProjectEntry *e, const char *reason)
+/* What is active hears of it by being suspended, when all is used up. */
+static void note(Controller *c, const ProjectEntry *e, bool ends, const char *reason)
 {
 	for (Unit *u = c->fleet.units; u; u = u->hh.next) {
-		if (is_of(u, e) && unit_is_up(u)) {
+		if (is_of(u, e) && unit_is_up(u) && !(ends && u->compute.state == COMPUTE_ACTIVE)) {
 			reconcile_note(u, reason);
 			return;
 		}
@@ -313,7 +314,7 @@ static void tell(Controller *c, ProjectEntry *e, QuotaKind kind, QuotaVerdict ve
 	snprintf(reason, sizeof(reason), "%s: %s; %s",
 		 verdict == QUOTA_HARD ? words.reason : "a quota is nearly used up", words.detail,
 		 words.hint);
-	note(c, e, reason);
+	note(c, e, verdict == QUOTA_HARD, reason);
 	if (*e->settings.webhook_url)
 		write_letter(c, e, kind, verdict == QUOTA_HARD, &words);
 }
