@@ -24,10 +24,10 @@ static ProjectSettings settings_of(const Unit *u)
 	return fleet_settings(&u->controller->fleet, u->compute.project_id);
 }
 
-SizeBounds autoscale_bounds(const Unit *u, const char *config)
+static SizeBounds bounds_of(const Unit *u)
 {
 	ProjectSettings project = settings_of(u);
-	ComputeSettings own = settings_of_compute(config);
+	ComputeSettings own = settings_of_compute(u->compute.config);
 
 	return sizing_bounds(&project, &own);
 }
@@ -130,7 +130,7 @@ static void on_time(void *arg)
 {
 	Unit *u = arg;
 	ProjectSettings p = settings_of(u);
-	SizeBounds b = autoscale_bounds(u, u->compute.config);
+	SizeBounds b = bounds_of(u);
 	ScaleLimits l = limits_of(u, &p, &b);
 	int64_t now_ms = clock_ms();
 	ServerStat stat;
@@ -170,7 +170,7 @@ static void begin(Unit *u)
 void autoscale_look(Unit *u)
 {
 	ProjectSettings p = settings_of(u);
-	SizeBounds b = autoscale_bounds(u, u->compute.config);
+	SizeBounds b = bounds_of(u);
 
 	fit(u, &b);
 	if (!unit_is_serving(u) || !may_change(&p, &b))

@@ -23,9 +23,6 @@ void autoscale_look_at_all(Controller *c); /* and reconciles them */
 /* Its server has been told its size; failure, or NULL, says what of that could not be done. */
 void autoscale_told(Unit *u, const char *failure);
 
-/* Which sizes it may have, if its own config is this one. */
-SizeBounds autoscale_bounds(const Unit *u, const char *config);
-
 /* Why its size does not do what it should, or NULL. */
 const char *autoscale_note(const Unit *u);
 

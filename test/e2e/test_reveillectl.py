@@ -66,6 +66,16 @@ def test_from_nothing_to_a_row_and_what_it_cost(ctl):
     assert ctl("why", "orders").startswith("orders is suspended\n")
 
 
+def test_a_compute_is_made_with_the_size_that_is_asked_for(control, ctl):
+    project = control.project(max_size=1)
+    assert ctl.json("compute", "create", project, "--name", "db", "--size", "0.5")["size"] == 0.5
+    assert ctl.json("compute", "create", project, "--name", "usual")["size"] == 0.25
+    status, _, errors = ctl.run("compute", "create", project, "--size", "2")
+    assert status != 0 and "size cannot be 2: its project allows 0.25 to 1" in errors
+    control.woken()
+    assert control.show()["size"] == 0.5
+
+
 def test_any_setting_can_be_said_changed_and_taken_away(ctl):
     project = ctl.json("project", "create", "p", "--idle-timeout", "60",
                        "--set", "keep_warm=[]", "--set", "webhook_url=http://127.0.0.1/hook",

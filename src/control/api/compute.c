@@ -110,11 +110,21 @@ static bool check_own(const Call *call, const Compute *c, Fault *why)
 	return sizing_allows(&project, &own, call->c->conf->process.memory_per_unit, why);
 }
 
-static int size_of(const Call *call, const Compute *c)
+static SizeBounds bounds_of(const Call *call, const Compute *c)
 {
+	ProjectSettings project = fleet_settings(&call->c->fleet, c->project_id);
 	ComputeSettings own = settings_of_compute(c->config);
 
-	return own.cpu ? own.cpu : fleet_settings(&call->c->fleet, c->project_id).min_size;
+	return sizing_bounds(&project, &own);
+}
+
+/* Within the bounds that it has with its config; stays what it is, if none is asked for. */
+static bool read_size(const Call *call, const Compute *c, int *size, Fault *why)
+{
+	SizeBounds bounds = bounds_of(call, c);
+
+	return !json_object_get(call->body, "size") ||
+	       (body_size(call, size, why) && sizing_check(*size, &bounds, why));
 }
 
 static bool set_name(const Call *call, Compute *c, Fault *why)
@@ -140,6 +150,9 @@ static bool read_order(const Call *call, Compute *c, Fault *why)
 	    !body_config(call, SETTINGS_OF_COMPUTE, "{}", c->config, why) ||
 	    !check_own(call, c, why))
 		return false;
+	c->size = bounds_of(call, c).least;
+	if (!read_size(call, c, &c->size, why))
+		return false;
 	text_copy(c->engine, sizeof(c->engine), engine);
 	return driver->ops->admits(driver, c->id, engine, why);
 }
@@ -164,7 +177,6 @@ void api_compute_create(Call *call)
 		call_refuse_quota(call, &words);
 		return;
 	}
-	c.size = size_of(call, &c);
 	make_secrets(call, &c);
 	count_making(call, 1);
 	store_compute_create(call->c->store, &c, past_note(call, c.id),
@@ -250,17 +262,6 @@ static void on_configured(void *arg, const StoreRows *rows, const Fault *why)
 	resize(call, u);
 }
 
-/* Within the bounds that it has with its new config; may be missing. */
-static bool check_size(const Call *call, const Unit *u, const char *config, Fault *why)
-{
-	SizeBounds bounds = autoscale_bounds(u, config);
-	int size;
-
-	if (!json_object_get(call->body, "size"))
-		return true;
-	return body_size(call, &size, why) && sizing_check(size, &bounds, why);
-}
-
 void api_compute_change(Call *call)
 {
 	const Unit *u = call_unit(call);
@@ -271,7 +272,7 @@ void api_compute_change(Call *call)
 		return;
 	c = u->compute;
 	if (!body_config(call, SETTINGS_OF_COMPUTE, u->compute.config, c.config, &why) ||
-	    !check_own(call, &c, &why) || !check_size(call, u, c.config, &why)) {
+	    !check_own(call, &c, &why) || !read_size(call, &c, &c.size, &why)) {
 		call_refuse(call, &why, NULL);
 		return;
 	}
