@@ -73,7 +73,7 @@ static void print_now(const Known *k)
 	char *kept = show_text(json_object_get(load, "kept_awake_by"));
 
 	printf("%s is %s", id, state);
-	if (json_is_object(load))
+	if (strcmp(text_at(k->compute, "state"), "active") == 0)
 		printf("%s%s", strcmp(kept, "-") == 0 ? ", and nothing keeps it so" : ": ",
 		       strcmp(kept, "-") == 0 ? "" : kept);
 	putchar('\n');

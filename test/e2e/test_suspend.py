@@ -120,7 +120,9 @@ def test_a_frozen_compute_can_be_suspended_deleted_and_outlives_the_control_plan
 def test_frozen_time_is_recorded_and_free(control):
     compute = control.compute()
     control.woken()
+    assert control.show()["load"]["kept_awake_by"]
     freeze(control)
+    assert control.show()["load"]["kept_awake_by"] is None
     time.sleep(1.5)    # the very thing that is measured
     control.woken()
     control.suspend()

@@ -94,6 +94,12 @@ static json_t *json_of_limits(const Unit *u)
 			 "note", text_or_null(note ? note : ""));
 }
 
+/* One that stands still is not awake, whatever kept it so before. */
+static bool is_kept(const Unit *u, char reason[SUSPEND_REASON_SIZE])
+{
+	return u->compute.state == COMPUTE_ACTIVE && idle_is_kept(u, reason);
+}
+
 /* What a server that is up does now; null for one that is not. */
 static json_t *json_of_load(const Unit *u)
 {
@@ -108,7 +114,7 @@ static json_t *json_of_load(const Unit *u)
 	return json_pack("{s:i, s:i, s:f, s:I, s:o}", "sessions", sum.sessions, "at_work",
 			 sum.at_work, "cpu_seconds", (double)stat.cpu_us / SECOND, "memory_bytes",
 			 (json_int_t)stat.memory, "kept_awake_by",
-			 text_or_null(idle_is_kept(u, reason) ? reason : ""));
+			 text_or_null(is_kept(u, reason) ? reason : ""));
 }
 
 json_t *json_of_compute(const Compute *c, const Fleet *fleet)
