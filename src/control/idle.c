@@ -219,7 +219,7 @@ static void on_answer(void *arg, const ServerFacts *server, const char *error)
 
 /* ---- looking ----------------------------------------------------------- */
 
-static void end_dry_run(Unit *u)
+static void end_dry_run(Unit *u, const char *what)
 {
 	char reason[REASON_SIZE];
 	long long saved_s = (long long)(clock_ms() - u->would_since_ms) / 1000;
@@ -228,9 +228,8 @@ static void end_dry_run(Unit *u)
 		return;
 	u->would_since_ms = 0;
 	snprintf(reason, sizeof(reason),
-		 "dry run: it would have been woken now; that would have saved %lld s, "
-		 "%lld compute-seconds",
-		 saved_s, saved_s * u->compute.size / 1000);
+		 "dry run: %s; that would have saved %lld s, %lld compute-seconds", what, saved_s,
+		 saved_s * u->compute.size / 1000);
 	reconcile_note(u, reason);
 }
 
@@ -241,10 +240,12 @@ static void look_at_running(Unit *u)
 	SuspendFacts facts = facts_of(u, &p);
 	SuspendDecision d = suspend_decide(&facts, &policy);
 
+	if (!p.dry_run)
+		end_dry_run(u, "it is over");
 	if (d.verdict == SUSPEND_KEEP) {
 		refuse_to_chill(u, d.reason);
 		if (facts.used_ms > u->would_since_ms)
-			end_dry_run(u);
+			end_dry_run(u, "it would have been woken now");
 		if (d.again_ms > 0)
 			look_in(u, d.again_ms);
 	} else if (d.verdict == SUSPEND_ASK) {
@@ -328,6 +329,7 @@ void idle_chill(Unit *u)
 void idle_stop(Unit *u)
 {
 	u->server_said = (ServerFacts){0};
+	u->would_since_ms = 0;
 	stop_asking(u);
 	timer_stop(&u->look);
 }

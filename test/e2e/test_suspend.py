@@ -136,7 +136,8 @@ def test_frozen_time_is_recorded_and_free(control):
 
 
 def test_a_dry_run_only_says_what_would_have_been(control):
-    control.compute(project=control.project(freeze_after=1, idle_timeout=2, dry_run=True))
+    project = control.project(freeze_after=1, idle_timeout=2, dry_run=True)
+    control.compute(project=project)
     control.woken()
 
     def reasons():
@@ -145,6 +146,12 @@ def test_a_dry_run_only_says_what_would_have_been(control):
     procs.wait_until(reasons, 15, "a dry run's note")
     assert "would have been" in reasons()[0]
     assert control.state() == "active"
+    answer = control.call("PATCH", f"/api/v1/projects/{project}", {"config": {"dry_run": False}})
+    assert answer.status == 200
+    control.wait_for_state("suspended", seconds=20)
+    assert "dry run: it is over; that would have saved" in reasons()[0]
+    control.woken()
+    assert not any("would have been woken" in r for r in reasons())
 
 
 def test_a_hundred_concurrent_wakes_of_a_frozen_compute_are_one(control):
