@@ -15,9 +15,10 @@
 #define MINUTE    INT64_C(60000000)
 #define LOOK_MS   60000 /* the clock on the wall may be set */
 #define RETRY_MS  10000
-#define LATE      (2 * METER_HOUR)  /* so long something may be learnt of an hour */
-#define VERY_LATE (24 * METER_HOUR) /* after nobody watched for a while */
-#define MOST_NEWS 100               /* computes in one letter */
+#define LATE      (2 * METER_HOUR)        /* so long something may be learnt of an hour */
+#define VERY_LATE (24 * METER_HOUR)       /* after nobody watched for a while */
+#define MOST_NEWS 100                     /* computes in one letter */
+#define KEPT      (400 * 24 * METER_HOUR) /* what hours are made of */
 
 struct Rollup {
 	Controller *c;
@@ -163,6 +164,13 @@ static void on_gathered(void *arg, UsageFacts *facts, const Fault *why)
 
 /* ---- one after the other ----------------------------------------------- */
 
+static void on_forgotten(void *arg, const StoreRows *rows, const Fault *why)
+{
+	(void)arg, (void)rows;
+	if (why)
+		log_warning("could not forget what was used long ago: error=\"%s\"", why->detail);
+}
+
 static void publish_next(Rollup *r)
 {
 	if (is_over(r->hour)) {
@@ -171,6 +179,7 @@ static void publish_next(Rollup *r)
 	}
 	r->next = r->hour;
 	fleet_sweep_departed(&r->c->fleet, clock_ms() - (LATE + METER_HOUR) / 1000);
+	store_usage_forget(r->c->store, wall_us() - KEPT, (StoreCall){on_forgotten, NULL});
 	timer_arm(&r->timer, LOOK_MS);
 }
 

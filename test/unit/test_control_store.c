@@ -542,6 +542,38 @@ STORE_TEST(what_a_proxy_reports_twice_counts_once)
 	assert_int_equal(got.traffic.sent, 2000);
 }
 
+STORE_TEST(what_is_old_is_forgotten_but_for_what_is_stored_since_then)
+{
+	StorageSample s = {.project_id = "p", .compute_id = "c"};
+	Page page = {.project_id = "p", .to = INT64_MAX};
+	Traffic t = {.project_id = "p", .compute_id = "c", .hour = 3600, .received = 100};
+
+	for (s.at = 100; s.at <= 500; s.at += 100) {
+		s.bytes = s.at * 10;
+		OK(char, store_sample_add(store, &s, call));
+	}
+	text_copy(s.compute_id, sizeof(s.compute_id), "gone");
+	for (s.at = 100; s.at <= 200; s.at += 100) {
+		s.bytes = 200 - s.at;
+		OK(char, store_sample_add(store, &s, call));
+	}
+	text_copy(t.epoch, sizeof(t.epoch), "e1");
+	OK(char, store_traffic_add(store, &t, 1, call));
+	OK(char, store_usage_forget(store, 350, call));
+	OK(StorageSample, store_sample_list(store, &page, call));
+	assert_int_equal(got.n, 3);
+	assert_int_equal(got.sample.at, 300);
+	assert_int_equal(got.sample.bytes, 3000);
+	t.received = 150; /* what was counted is still known, */
+	OK(char, store_traffic_add(store, &t, 1, call));
+	OK(Traffic, store_traffic_list(store, &page, call));
+	assert_int_equal(got.traffic.received, 150);
+	OK(char, store_usage_forget(store, 3601, call));
+	OK(char, store_traffic_add(store, &t, 1, call)); /* and then is not */
+	OK(Traffic, store_traffic_list(store, &page, call));
+	assert_int_equal(got.traffic.received, 300);
+}
+
 STORE_TEST(causes_are_summed_and_the_greatest_comes_first)
 {
 	AwakeCause causes[] = {
@@ -898,6 +930,7 @@ int main(void)
 		ON_BOTH(a_database_belongs_to_a_role_that_there_is),
 		ON_BOTH(samples_of_a_period_come_with_the_one_before_it),
 		ON_BOTH(what_a_proxy_reports_twice_counts_once),
+		ON_BOTH(what_is_old_is_forgotten_but_for_what_is_stored_since_then),
 		ON_BOTH(causes_are_summed_and_the_greatest_comes_first),
 		ON_BOTH(an_hour_and_its_letter_are_published_together_and_once),
 		ON_BOTH(the_letter_that_has_waited_longest_comes_first),

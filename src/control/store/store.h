@@ -193,6 +193,9 @@ void store_sample_list(Store *s, const Page *page, StoreCall call);
 void store_traffic_add(Store *s, const Traffic *totals, int n, StoreCall call);
 void store_traffic_list(Store *s, const Page *page, StoreCall call);
 
+/* Samples, and totals of proxies, of that time; hours that were published are kept. */
+void store_usage_forget(Store *s, int64_t before, StoreCall call);
+
 void store_cause_add(Store *s, const AwakeCause *causes, int n, StoreCall call);
 void store_cause_list(Store *s, const Page *page, StoreCall call);
 

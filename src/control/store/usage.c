@@ -214,11 +214,11 @@ static void say_traffic(Deed *d, const Traffic *t)
 		 " sent = traffic_hours.sent + excluded.sent",
 		 "ttitii", t->project_id, t->compute_id, t->hour, t->epoch, t->received, t->sent);
 	deed_say(d,
-		 "INSERT INTO traffic_seen (compute_id, epoch, received, sent)"
-		 " VALUES ($1, $2, $3, $4) ON CONFLICT (compute_id, epoch) DO UPDATE"
+		 "INSERT INTO traffic_seen (compute_id, epoch, received, sent, seen_at)"
+		 " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (compute_id, epoch) DO UPDATE"
 		 " SET received = greatest(traffic_seen.received, excluded.received),"
-		 " sent = greatest(traffic_seen.sent, excluded.sent)",
-		 "ttii", t->compute_id, t->epoch, t->received, t->sent);
+		 " sent = greatest(traffic_seen.sent, excluded.sent), seen_at = excluded.seen_at",
+		 "ttiii", t->compute_id, t->epoch, t->received, t->sent, t->hour);
 }
 
 void store_traffic_add(Store *s, const Traffic *totals, int n, StoreCall call)
@@ -251,6 +251,22 @@ void store_traffic_list(Store *s, const Page *page, StoreCall call)
 		 " ORDER BY hour, compute_id",
 		 "tii", page->project_id, page->from, page->to);
 	deed_take(d, sizeof(Traffic), take_traffic);
+	deed_do(d);
+}
+
+/* ---- forgetting -------------------------------------------------------- */
+
+/* The last sample before that time says what was stored from then on, unless it was nothing. */
+void store_usage_forget(Store *s, int64_t before, StoreCall call)
+{
+	Deed *d = deed_new(s, DEED_WRITE, call);
+
+	deed_say(d, "DELETE FROM traffic_seen WHERE seen_at < $1", "i", before);
+	deed_say(d,
+		 "DELETE FROM storage_usage WHERE at < $1 AND (bytes = 0 OR at < (SELECT max(at)"
+		 " FROM storage_usage AS later WHERE later.compute_id = storage_usage.compute_id"
+		 " AND later.at < $1))",
+		 "i", before);
 	deed_do(d);
 }
 
