@@ -168,7 +168,16 @@ static void on_forgotten(void *arg, const StoreRows *rows, const Fault *why)
 {
 	(void)arg, (void)rows;
 	if (why)
-		log_warning("could not forget what was used long ago: error=\"%s\"", why->detail);
+		log_warning("could not forget what is long past: error=\"%s\"", why->detail);
+}
+
+static void forget(const Rollup *r)
+{
+	int64_t now = wall_us(), kept = conf_ms(r->c->conf->control.operation_retention) * 1000;
+
+	fleet_sweep_departed(&r->c->fleet, clock_ms() - (LATE + METER_HOUR) / 1000);
+	store_usage_forget(r->c->store, now - KEPT, (StoreCall){on_forgotten, NULL});
+	store_operation_forget(r->c->store, now - kept, (StoreCall){on_forgotten, NULL});
 }
 
 static void publish_next(Rollup *r)
@@ -178,8 +187,7 @@ static void publish_next(Rollup *r)
 		return;
 	}
 	r->next = r->hour;
-	fleet_sweep_departed(&r->c->fleet, clock_ms() - (LATE + METER_HOUR) / 1000);
-	store_usage_forget(r->c->store, wall_us() - KEPT, (StoreCall){on_forgotten, NULL});
+	forget(r);
 	timer_arm(&r->timer, LOOK_MS);
 }
 

@@ -320,6 +320,24 @@ STORE_TEST(a_change_that_lost_leaves_no_trace)
 	assert_int_equal(got.interval.ended_at, 0);
 }
 
+STORE_TEST(old_operations_are_forgotten_but_for_the_last_of_each_compute)
+{
+	Page page = {.compute_id = "c"};
+	int before;
+
+	make_active();
+	OK(Operation, store_operation_list(store, &page, call));
+	before = got.n;
+	assert_true(before > 1);
+	OK(char, store_operation_forget(store, 1, call));
+	OK(Operation, store_operation_list(store, &page, call));
+	assert_int_equal(got.n, before);
+	OK(char, store_operation_forget(store, INT64_MAX, call));
+	OK(Operation, store_operation_list(store, &page, call));
+	assert_int_equal(got.n, 1);
+	assert_int_equal(got.operation.to, COMPUTE_ACTIVE);
+}
+
 STORE_TEST(an_interval_is_open_exactly_while_the_compute_is_active)
 {
 	make_active();
@@ -919,6 +937,7 @@ int main(void)
 		ON_BOTH(lists_come_in_pages),
 		ON_BOTH(of_two_changes_from_the_same_state_one_wins),
 		ON_BOTH(a_change_that_lost_leaves_no_trace),
+		ON_BOTH(old_operations_are_forgotten_but_for_the_last_of_each_compute),
 		ON_BOTH(an_interval_is_open_exactly_while_the_compute_is_active),
 		ON_BOTH(what_nobody_saw_end_ended_when_it_was_last_seen),
 		ON_BOTH(a_failure_is_remembered_until_the_next_change),

@@ -164,6 +164,9 @@ void store_heartbeat(Store *s, const Heartbeat *beats, int n, StoreCall call);
 /* Newest first. */
 void store_operation_list(Store *s, const Page *page, StoreCall call);
 
+/* Those of that time, but for the last of each compute. */
+void store_operation_forget(Store *s, int64_t before, StoreCall call);
+
 /* ---- roles and databases of a compute ---------------------------------- */
 
 /* New, or with another secret; pending until store_role_settled(). */

@@ -256,6 +256,17 @@ void store_traffic_list(Store *s, const Page *page, StoreCall call)
 
 /* ---- forgetting -------------------------------------------------------- */
 
+void store_operation_forget(Store *s, int64_t before, StoreCall call)
+{
+	Deed *d = deed_new(s, DEED_WRITE, call);
+
+	deed_say(d,
+		 "DELETE FROM operations WHERE at < $1 AND id < (SELECT max(id)"
+		 " FROM operations AS later WHERE later.compute_id = operations.compute_id)",
+		 "i", before);
+	deed_do(d);
+}
+
 /* The last sample before that time says what was stored from then on, unless it was nothing. */
 void store_usage_forget(Store *s, int64_t before, StoreCall call)
 {
