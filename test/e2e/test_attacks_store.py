@@ -1,4 +1,4 @@
-"""A store that does what it was asked, and then nobody hears that it did; and one that does nothing."""
+"""A store that does what it was asked, and then nobody hears that it did; or that says nothing more at all."""
 
 import itertools
 
@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from harness import procs
-from harness.control import Control, assert_problem
+from harness.control import Control, assert_problem, in_background
 from harness.cutter import Cutter
 
 numbers = itertools.count(1)
@@ -20,11 +20,14 @@ def cutter(spare_pg):
 
 
 @pytest.fixture
-def control(start_proxy, spare_pg, cutter):
-    schema = f"lost{next(numbers)}"
-    with psycopg.connect(host=spare_pg.folder, port=spare_pg.port, user="postgres",
-                         dbname="postgres", autocommit=True) as conn:
-        conn.execute(f"create schema {schema}")
+def schema(spare_pg):
+    name = f"lost{next(numbers)}"
+    spare_pg.sql(f"create schema {name}")
+    return name
+
+
+@pytest.fixture
+def control(start_proxy, schema, cutter):
     return Control(start_proxy, store=f"postgresql://postgres@127.0.0.1:{cutter.port}/postgres"
                                       f"?options=-csearch_path%3D{schema}")
 
@@ -110,3 +113,43 @@ def test_a_control_plane_whose_store_takes_no_writes_is_not_ready_and_says_why(c
     forbid_writes(spare_pg, False)
     procs.wait_until(lambda: control.get("/readyz").status == 200, 20, "that to be noticed, too")
     control.compute()
+
+
+def test_a_store_that_says_nothing_more_is_told_of_and_who_was_in_charge_of_it_is_not_any_more(control, cutter):
+    """Its connections stand, new ones are taken, and nothing comes back."""
+    compute = control.compute(project=control.project(idle_timeout=0))
+    with control.through_the_proxy(compute) as session:
+        [server] = control.servers()
+        leader = control.proxy.control()
+        cutter.hold()
+        asked = [in_background(lambda way=way: control.call(*way, timeout=40))
+                 for way in (("POST", "/api/v1/projects", {"name": "p"}),
+                             ("GET", "/api/v1/compute/db/operations"))]
+        for thread, answer in asked:
+            thread.join()
+            assert_problem(answer[0], 503, "does not answer")
+            assert answer[0].headers["Retry-After"]
+        procs.wait_until(lambda: control.proxy.control() not in (None, leader), 20, "it to end")
+        procs.wait_until(lambda: status(control) == 503, 10, "the next one to serve")
+        session.execute("select 1")
+        with control.through_the_proxy(compute) as another:
+            another.execute("select 1")
+        cutter.go_on()
+        procs.wait_until(lambda: control.wake(timeout=20).status == 200, 40, "it to be back")
+    assert control.servers() == [server]
+
+
+def test_who_hears_from_the_store_that_another_is_in_charge_is_not_any_more(control, spare_pg, schema):
+    control.compute()
+    leader = control.proxy.control()
+    spare_pg.sql(f"update {schema}.leadership set epoch = epoch + 1")
+    procs.wait_until(lambda: control.proxy.control() not in (None, leader), 20, "it to end")
+    control.wait_until_ready()
+    assert control.wake().status == 200
+
+
+def status(control):
+    try:
+        return control.wake(timeout=20).status
+    except OSError:
+        return None

@@ -4,12 +4,15 @@
  * One connection does the deeds, one after the other, statement by statement;
  * the loop never waits for it.  When it is lost, the deed under way fails
  * (nobody knows whether its COMMIT arrived: who asks again compares and swaps),
- * those behind it wait for a new connection, for a while.
+ * those behind it wait for a new connection.  When the server has said nothing
+ * for a while, though it was asked, all of them are told.
  *
  * A second connection holds an advisory lock for as long as this process is in
  * charge.  The lock goes when the connection goes, whoever ends first: so the
  * next one is in charge as soon as the server notices, and we are told as soon
- * as our end of the connection is.
+ * as our end of the connection is.  A connection may also stand and lead nowhere.
+ * So we ask on it again and again, and stop being in charge when nothing comes
+ * back; the server ends it when it hears nothing, and only after that.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +26,7 @@
 #include "sys/log.h"
 #include "sys/pgconn.h"
 
-#define STATEMENT_MS  15000
-#define PATIENCE_MS   10000 /* of a deed that waits for a connection */
+#define PATIENCE_MS   10000 /* of deeds with a server that says nothing */
 #define RETRY_MS      250
 #define MOST_RETRY_MS 4000
 
@@ -32,6 +34,14 @@
 #define LEADER_LOCK "7305233540"
 #define TRY_LOCK    "SELECT pg_try_advisory_lock(" LEADER_LOCK ")::int"
 #define AWAIT_LOCK  "SELECT pg_advisory_lock(" LEADER_LOCK ")"
+
+/* The server waits longer than we do, so that we know first.  Before 14 it has no such setting. */
+#define PULSE_MS        3000
+#define PULSE_ANSWER_MS 8000
+#define PULSE           "SELECT 1"
+#define FIRST_PULSE                                              \
+	"SELECT set_config(name, '15s', false) FROM pg_settings" \
+	" WHERE name = 'idle_session_timeout'"
 
 typedef enum Stage { STAGE_BEGIN, STAGE_STATEMENTS, STAGE_COMMIT, STAGE_ROLLBACK } Stage;
 
@@ -52,22 +62,28 @@ typedef struct Postgres {
 	/* Being in charge. */
 	PgConn *lock;
 	bool leading;
-	Timer lock_retry;
+	Timer lock_retry, pulse;
 } Postgres;
 
 static void next_deed(Postgres *p);
+static void lose_lead(Postgres *p);
 
 /* ---- the end of a deed ------------------------------------------------- */
 
 static void end_first(Postgres *p, const Fault *why)
 {
 	Deed *d = p->first;
+	bool overtaken = why && why->code == FAULT_NOT_LEADER;
 
 	p->first = d->next;
-	if (!p->first)
+	if (!p->first) {
 		p->last = &p->first;
+		timer_stop(&p->patience);
+	}
 	p->busy = false;
 	deed_end(d, why);
+	if (overtaken)
+		lose_lead(p);
 }
 
 /* A single question needs no transaction. */
@@ -96,8 +112,6 @@ static void connection_lost(Postgres *p, const char *error)
 	if (has_begun(p))
 		end_first(p, &why);
 	p->busy = false;
-	if (p->first && !timer_is_armed(&p->patience))
-		timer_arm(&p->patience, PATIENCE_MS);
 	if (doubt)
 		p->store.on_lead(p->store.lead_arg, LEAD_DOUBTS);
 }
@@ -106,7 +120,7 @@ static void connection_lost(Postgres *p, const char *error)
 
 static void ask(Postgres *p, const char *sql)
 {
-	pgconn_ask(p->conn, sql, STATEMENT_MS);
+	pgconn_ask(p->conn, sql, 0);
 }
 
 static void ask_statement(Postgres *p, const Statement *st)
@@ -120,7 +134,7 @@ static void ask_statement(Postgres *p, const Statement *st)
 	if (params.n == 0)
 		ask(p, st->sql);
 	else
-		pgconn_ask_params(p->conn, st->sql, &params, STATEMENT_MS);
+		pgconn_ask_params(p->conn, st->sql, &params, 0);
 }
 
 static void next_statement(Postgres *p)
@@ -217,7 +231,7 @@ static void on_answer(void *arg, const PgRows *rows, const char *error)
 
 	if (!error || *state) {
 		p->retry_ms = RETRY_MS;
-		timer_stop(&p->patience);
+		timer_arm(&p->patience, PATIENCE_MS);
 	}
 	if (!error)
 		on_done(p, rows);
@@ -256,20 +270,26 @@ static void on_turn(void *arg)
 	next_deed(arg);
 }
 
-/* Those who have waited long enough for a connection are told; those who come later wait anew. */
+static Deed *take_all(Postgres *p)
+{
+	Deed *all = p->first;
+
+	p->first = NULL;
+	p->last = &p->first;
+	return all;
+}
+
+/* Nobody knows when it will answer again; those who come later wait anew. */
 static void on_patience_end(void *arg)
 {
 	Postgres *p = arg;
-	Deed *d = p->busy ? p->first->next : p->first, *next;
+	Deed *d, *next;
 	Fault why;
 
+	if (p->conn)
+		connection_lost(p, "no answer in time");
 	fault_set(&why, FAULT_STORE, "the store's database does not answer");
-	if (p->busy)
-		p->first->next = NULL;
-	else
-		p->first = NULL;
-	p->last = p->busy ? &p->first->next : &p->first;
-	for (; d; d = next) {
+	for (d = take_all(p); d; d = next) {
 		next = d->next;
 		deed_end(d, &why);
 	}
@@ -282,7 +302,7 @@ static void run(Store *store, Deed *d)
 	*p->last = d;
 	p->last = &d->next;
 	timer_arm(&p->turn, 0);
-	if (timer_is_armed(&p->retry) && !timer_is_armed(&p->patience))
+	if (!timer_is_armed(&p->patience))
 		timer_arm(&p->patience, PATIENCE_MS);
 }
 
@@ -300,18 +320,44 @@ static void retry_lock(Postgres *p)
 	timer_arm(&p->lock_retry, RETRY_MS);
 }
 
+static void lose_lead(Postgres *p)
+{
+	if (!p->leading)
+		return;
+	p->leading = false;
+	timer_stop(&p->pulse);
+	tell(p, LEAD_LOST);
+}
+
 static void on_lock_lost(void *arg)
+{
+	lose_lead(arg);
+}
+
+static void on_pulse(void *arg)
 {
 	Postgres *p = arg;
 
-	p->leading = false;
-	tell(p, LEAD_LOST);
+	pgconn_ask(p->lock, PULSE, PULSE_ANSWER_MS);
+}
+
+/* An error that the server tells is an answer, too. */
+static void on_pulse_answer(Postgres *p, const char *error)
+{
+	if (error && !*pgconn_sqlstate(p->lock)) {
+		log_warning("the store's database says nothing of the leader's lock: error=\"%s\"",
+			    error);
+		lose_lead(p);
+		return;
+	}
+	pgconn_watch(p->lock, on_lock_lost);
+	timer_arm(&p->pulse, PULSE_MS);
 }
 
 static void won(Postgres *p)
 {
 	p->leading = true;
-	pgconn_watch(p->lock, on_lock_lost);
+	pgconn_ask(p->lock, FIRST_PULSE, PULSE_ANSWER_MS);
 	tell(p, LEAD_WON);
 }
 
@@ -320,6 +366,10 @@ static void on_lock_answer(void *arg, const PgRows *rows, const char *error)
 {
 	Postgres *p = arg;
 
+	if (p->leading) {
+		on_pulse_answer(p, error);
+		return;
+	}
 	if (error) {
 		log_warning("could not ask for the leader's lock, trying again: error=\"%s\"",
 			    error);
@@ -339,7 +389,7 @@ static void ask_for_lock(void *arg)
 	Postgres *p = arg;
 
 	p->lock = pgconn_new_url(p->store.loop, p->url, on_lock_answer, p);
-	pgconn_ask(p->lock, TRY_LOCK, STATEMENT_MS);
+	pgconn_ask(p->lock, TRY_LOCK, PATIENCE_MS);
 }
 
 static void on_upgraded(void *arg, const StoreRows *rows, const Fault *why)
@@ -386,7 +436,7 @@ static void free_store(void *object)
 static void close_store(Store *store)
 {
 	Postgres *p = (Postgres *)store;
-	Timer *timers[] = {&p->turn, &p->retry, &p->patience, &p->lock_retry};
+	Timer *timers[] = {&p->turn, &p->retry, &p->patience, &p->lock_retry, &p->pulse};
 
 	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
 		timer_stop(timers[i]);
@@ -420,6 +470,7 @@ Store *store_postgres_open(Loop *loop, const char *url, Fault *why)
 	timer_init(&p->retry, loop, on_turn, p);
 	timer_init(&p->patience, loop, on_patience_end, p);
 	timer_init(&p->lock_retry, loop, upgrade, p);
+	timer_init(&p->pulse, loop, on_pulse, p);
 	machine_boot_id(p->store.boot_id);
 	return &p->store;
 }

@@ -1,4 +1,5 @@
-"""A relay before PostgreSQL that can lose an answer: what was asked is done, and nobody hears of it."""
+"""A relay before PostgreSQL that can lose an answer: what was asked is done, and nobody hears of it.
+Or it swallows all that is said, both ways, and keeps every connection open: a black hole."""
 
 import socket
 import threading
@@ -7,6 +8,8 @@ import threading
 class Cutter:
     def __init__(self, path):
         self.path, self.word, self.cuts = path, None, 0
+        self.open = threading.Event()
+        self.open.set()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -14,6 +17,14 @@ class Cutter:
     def lose_answer_of(self, word):
         """Once: of the next thing asked that holds this word."""
         self.word = word
+
+    def hold(self):
+        """From here on nothing passes, though connections stand and new ones are taken."""
+        self.open.clear()
+
+    def go_on(self):
+        """What was held back is passed on."""
+        self.open.set()
 
     def accept(self):
         while True:
@@ -29,6 +40,7 @@ class Cutter:
     def relay(self, source, sink, asks):
         try:
             while data := source.recv(65536):
+                self.open.wait()
                 if asks and self.word and self.word in data:
                     self.word, self.cuts = None, self.cuts + 1
                     source.shutdown(socket.SHUT_RDWR)
@@ -41,4 +53,5 @@ class Cutter:
             pass
 
     def close(self):
+        self.open.set()
         self.listener.close()
