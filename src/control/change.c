@@ -13,6 +13,9 @@
 #include "sys/log.h"
 #include "wait.h"
 
+#define TRIES    3
+#define PAUSE_MS 10000 /* before the scheduler has another wish */
+
 void change_reason(Unit *u, const char *reason)
 {
 	text_copy(u->reason, sizeof(u->reason), reason);
@@ -62,6 +65,7 @@ void change_adopt(Unit *u, const Compute *now)
 	int size = last.size;
 
 	u->compute = *now;
+	u->unwritten = 0;
 	ledger_changed(u, &last);
 	storage_changed(u, before);
 	if (now->state != before) {
@@ -81,6 +85,27 @@ void change_adopt(Unit *u, const Compute *now)
 		reconcile(u);
 }
 
+/*
+ * A server that runs is there for its clients, though it was to sleep; and whoever waits is told.
+ * What is on the way, or was promised, is tried again.
+ */
+static void give_up(Unit *u)
+{
+	u->unwritten = 0;
+	if (unit_is_up(u)) {
+		u->unwanted = u->unneeded = u->chill_asked = false;
+		timer_arm(&u->look, PAUSE_MS);
+	}
+	wait_give_up(u);
+}
+
+static void try_again(Unit *u)
+{
+	timer_arm(&u->retry, CHANGE_RETRY_MS);
+	if (++u->unwritten == TRIES)
+		give_up(u);
+}
+
 static void on_reloaded(void *arg, const StoreRows *rows, const Fault *why)
 {
 	Unit *u = arg;
@@ -93,7 +118,7 @@ static void on_reloaded(void *arg, const StoreRows *rows, const Fault *why)
 		gone.state = COMPUTE_GONE;
 		change_adopt(u, &gone);
 	} else {
-		timer_arm(&u->retry, CHANGE_RETRY_MS);
+		try_again(u);
 	}
 }
 
@@ -112,7 +137,7 @@ static void on_moved(void *arg, const StoreRows *rows, const Fault *why)
 		log_error(
 			"could not change a compute's state, trying again: compute=%s error=\"%s\"",
 			u->compute.id, why->detail);
-		timer_arm(&u->retry, CHANGE_RETRY_MS);
+		try_again(u);
 	}
 }
 

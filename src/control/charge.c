@@ -21,6 +21,7 @@
 #define REQUEST_MS      30000
 #define IDLE_MS         60000
 #define ANSWER_MS       30000
+#define RETRY_MS        1000
 
 static void serve(Controller *c)
 {
@@ -134,8 +135,12 @@ static void on_taken_over(void *arg, const StoreRows *rows, const Fault *why)
 	Controller *c = arg;
 	Page all = {0};
 
-	if (why)
-		die("could not take over: error=\"%s\"", why->detail);
+	if (why) {
+		log_warning("could not take over, trying again: error=\"%s\"", why->detail);
+		serve(c);
+		timer_arm(&c->charge, RETRY_MS);
+		return;
+	}
 	c->store->epoch = rows->leadership[0].epoch;
 	log_info("this control plane is in charge: epoch=%lld", (long long)c->store->epoch);
 	store_project_list(c->store, &all, (StoreCall){on_projects, c});
@@ -155,6 +160,15 @@ static void own_url(const Controller *c, char out[URL_SIZE])
 		snprintf(out, URL_SIZE, "%s://%.*s", c->tls ? "https" : "http", (int)n, list);
 }
 
+static void take_over(void *arg)
+{
+	Controller *c = arg;
+	char url[URL_SIZE];
+
+	own_url(c, url);
+	store_take_over(c->store, url, (StoreCall){on_taken_over, c});
+}
+
 /* Who helps shows the tokens of his own tree to the one in charge, who finds them in the store. */
 static void on_own_tokens(Controller *c, const Fault *why)
 {
@@ -166,13 +180,11 @@ static void on_own_tokens(Controller *c, const Fault *why)
 static void on_lead(void *arg, LeadNews news)
 {
 	Controller *c = arg;
-	char url[URL_SIZE];
 
 	switch (news) {
 	case LEAD_WON:
 		c->standing = STANDING_NONE;
-		own_url(c, url);
-		store_take_over(c->store, url, (StoreCall){on_taken_over, c});
+		take_over(c);
 		return;
 	case LEAD_OTHERS:
 		c->standing = STANDING_HELPS;
@@ -188,10 +200,13 @@ static void on_lead(void *arg, LeadNews news)
 	}
 }
 
-/* A file is read in a moment; a database may be away, and then whoever asks is told to come again.
+/*
+ * A file is read in a moment; a database may be away or a disk full, and then whoever asks is told
+ * to come again.
  */
 void charge_begin(Controller *c)
 {
+	timer_init(&c->charge, c->loop, take_over, c);
 	if (c->store->shared)
 		serve(c);
 	store_lead(c->store, on_lead, c);

@@ -39,7 +39,7 @@ struct Controller {
 	Fleet fleet;
 	Events events;
 	Gate starts;
-	Timer heartbeat, allowance, recall;
+	Timer charge, heartbeat, allowance, recall;
 	AwakeRows awake, awake_sent; /* who kept computes awake: to be written, being written */
 	Outbox *outbox;
 	Rollup *rollup;

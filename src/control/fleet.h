@@ -47,6 +47,7 @@ struct Unit {
 
 	/* What is being done. */
 	bool busy;          /* store or driver has not answered yet */
+	int unwritten;      /* how often in a row the store did not take a change */
 	bool observed;      /* its server is known to be alive */
 	bool runs;          /* and not frozen */
 	bool cannot_freeze; /* it was tried in vain with this server */

@@ -107,7 +107,7 @@ bool wait_is_wanted(const Unit *u)
 	return false;
 }
 
-void wait_check(Unit *u)
+static void check(Unit *u, bool (*is_over_for)(const Unit *u, WaitFor what, WaitEnd *end))
 {
 	Waiter *w = LIST_FIRST(&u->waiters);
 	WaitEnd end;
@@ -115,8 +115,28 @@ void wait_check(Unit *u)
 	while (w) {
 		Waiter *next = LIST_NEXT(w, link);
 
-		if (is_over(u, w->what, &end))
+		if (is_over_for(u, w->what, &end))
 			end_wait(w, end);
 		w = next;
 	}
+}
+
+void wait_check(Unit *u)
+{
+	check(u, is_over);
+}
+
+/* Whoever waits for it to be made, resized or gone has been promised that. */
+static bool is_over_or_vain(const Unit *u, WaitFor what, WaitEnd *end)
+{
+	if (is_over(u, what, end))
+		return true;
+	*end = WAIT_UNWRITTEN;
+	return what == WAIT_ACTIVE || what == WAIT_FROZEN ||
+	       (what == WAIT_RESTING && u->compute.state != COMPUTE_CREATING);
+}
+
+void wait_give_up(Unit *u)
+{
+	check(u, is_over_or_vain);
 }

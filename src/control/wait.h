@@ -23,6 +23,7 @@ typedef enum WaitEnd {
 	WAIT_FAILED,     /* it could not be started; compute.failure says why */
 	WAIT_REFUSED,    /* a quota is used up; allowance_to_run() says which */
 	WAIT_NO_COMPUTE, /* it went away; unit->reason says why */
+	WAIT_UNWRITTEN,  /* the store does not take the change */
 	WAIT_TIMEOUT,
 } WaitEnd;
 
@@ -52,5 +53,8 @@ bool wait_is_wanted(const Unit *u);
 
 /* Tells those whose wait is over, after the unit has changed. */
 void wait_check(Unit *u);
+
+/* The same after the store refused a change again and again; who can ask again is told to. */
+void wait_give_up(Unit *u);
 
 #endif

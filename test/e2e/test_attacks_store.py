@@ -1,6 +1,9 @@
 """A store that does what it was asked, and then nobody hears that it did; or that says nothing more at all."""
 
+import errno
 import itertools
+import os
+import subprocess
 
 import psycopg
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from harness import procs
 from harness.control import Control, assert_problem, in_background
 from harness.cutter import Cutter
+from harness.proxy import make_folder
 
 numbers = itertools.count(1)
 
@@ -153,3 +157,56 @@ def status(control):
         return control.wake(timeout=20).status
     except OSError:
         return None
+
+
+@pytest.fixture
+def small_disk():
+    """A folder with 2 MiB of room."""
+    folder = make_folder()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], check=False).returncode:
+        os.rmdir(folder)
+        pytest.skip("mounts are not allowed here")
+    procs.give_to_service_user(folder)
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+    os.rmdir(folder)
+
+
+def fill(path):
+    """Leaves no room at all beside this file."""
+    with open(path, "wb", buffering=0) as ballast:
+        for size in (65536, 512):
+            try:
+                while ballast.write(bytes(size)):
+                    pass
+            except OSError as e:
+                assert e.errno == errno.ENOSPC
+
+
+def test_on_a_full_disk_nothing_is_pretended_running_computes_serve_and_all_goes_on_when_there_is_room(
+        start_proxy, small_disk):
+    ballast = f"{small_disk}/ballast"
+    control = Control(start_proxy, store=f"sqlite:{small_disk}/store/control.db")
+    project = control.project(idle_timeout=0)
+    running = control.compute("running", project=project)
+    control.compute("asleep", project=project)
+    control.woken("running")
+    [server] = control.servers("running")
+    fill(ballast)
+    assert_problem(control.call("POST", "/api/v1/projects", {"name": "p"}), 503, "disk is full")
+    assert_problem(control.wake("asleep"), 503, "takes no changes")
+    assert_problem(control.call("POST", "/api/v1/compute/running/suspend"), 503, "takes no changes")
+    assert control.wake("running").status == 200
+    with control.through_the_proxy(running) as session:
+        session.execute("select 1")
+    assert "disk is full" in control.proxy.log()
+    procs.kill_hard(control.proxy.control())
+    procs.wait_until(lambda: status(control) == 503, 20, "the next one to say that it has no store")
+    with control.through_the_proxy(running) as session:
+        session.execute("select 1")
+    os.unlink(ballast)
+    control.wait_until_ready()
+    control.woken("asleep")
+    assert control.servers("running") == [server]
+    for name in ("running", "asleep"):
+        assert control.operations(name) == ["creating", "suspended", "resuming", "active"]

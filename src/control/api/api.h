@@ -50,6 +50,9 @@ void call_answer_text(Call *call, const char *type, Span text);
  */
 void call_answer_settled(void *call, Unit *u, WaitEnd end);
 
+/* Answers 503: the store did not take the change. */
+void call_unwritten(Call *call);
+
 /* As application/problem+json; reason, for programs, may be NULL. */
 void call_refuse(Call *call, const Fault *why, const char *reason);
 void call_problem(Call *call, int status, const char *title, const char *detail,

@@ -171,6 +171,16 @@ Unit *call_endpoint(Call *call)
 	return NULL;
 }
 
+void call_unwritten(Call *call)
+{
+	Fault why;
+
+	fault_set(
+		&why, FAULT_STORE,
+		"the store takes no changes just now, so it was not done; it is safe to ask again");
+	call_refuse(call, &why, NULL);
+}
+
 void call_answer_settled(void *arg, Unit *u, WaitEnd end)
 {
 	Call *call = arg;
@@ -179,6 +189,10 @@ void call_answer_settled(void *arg, Unit *u, WaitEnd end)
 	if (end == WAIT_NO_COMPUTE) {
 		fault_set(&why, FAULT_NOT_FOUND, "compute \"%s\" is being deleted", u->compute.id);
 		call_refuse(call, &why, NULL);
+		return;
+	}
+	if (end == WAIT_UNWRITTEN) {
+		call_unwritten(call);
 		return;
 	}
 	call_answer(call, end == WAIT_TIMEOUT ? 202 : 200,

@@ -82,6 +82,9 @@ static void on_awake(void *arg, Unit *u, WaitEnd end)
 		call_problem(call, 503, "the compute could not be started", u->compute.failure,
 			     "START_FAILED");
 		return;
+	case WAIT_UNWRITTEN:
+		call_unwritten(call);
+		return;
 	case WAIT_TIMEOUT:
 		call_problem(call, 504, "the compute did not start in time",
 			     compute_state_word(u->compute.state), "START_TIMEOUT");
@@ -191,6 +194,10 @@ static void on_frozen(void *arg, Unit *u, WaitEnd end)
 	if (end == WAIT_REACHED || end == WAIT_TIMEOUT) {
 		call_answer(call, end == WAIT_TIMEOUT ? 202 : 200,
 			    json_of_compute(&u->compute, &call->c->fleet));
+		return;
+	}
+	if (end == WAIT_UNWRITTEN) {
+		call_unwritten(call);
 		return;
 	}
 	if (end == WAIT_NO_COMPUTE)

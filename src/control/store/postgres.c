@@ -26,7 +26,7 @@
 #include "sys/log.h"
 #include "sys/pgconn.h"
 
-#define PATIENCE_MS   10000 /* of deeds with a server that says nothing */
+#define PATIENCE_MS   8000 /* of deeds with a server that says nothing */
 #define RETRY_MS      250
 #define MOST_RETRY_MS 4000
 
@@ -35,12 +35,12 @@
 #define TRY_LOCK    "SELECT pg_try_advisory_lock(" LEADER_LOCK ")::int"
 #define AWAIT_LOCK  "SELECT pg_advisory_lock(" LEADER_LOCK ")"
 
-/* The server waits longer than we do, so that we know first.  Before 14 it has no such setting. */
+/* Deeds are told first, then we are; the server gives up last, if it is 14 or later. */
 #define PULSE_MS        3000
-#define PULSE_ANSWER_MS 8000
+#define PULSE_ANSWER_MS 12000
 #define PULSE           "SELECT 1"
 #define FIRST_PULSE                                              \
-	"SELECT set_config(name, '15s', false) FROM pg_settings" \
+	"SELECT set_config(name, '20s', false) FROM pg_settings" \
 	" WHERE name = 'idle_session_timeout'"
 
 typedef enum Stage { STAGE_BEGIN, STAGE_STATEMENTS, STAGE_COMMIT, STAGE_ROLLBACK } Stage;
