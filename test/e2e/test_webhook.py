@@ -1,5 +1,6 @@
 """What is exported: each hour once for who drops doubles, whatever is lost on the way. E.2.7."""
 
+import socket
 import sqlite3
 import time
 
@@ -136,3 +137,16 @@ def test_who_cannot_be_reached_is_tried_again_and_holds_up_nobody(control, webho
     assert outbox(control) == 3
     nexts = control.store("select next_at - created_at, attempts from outbox where attempts > 0")
     assert all(wait >= (2 ** (attempts - 1)) * SECOND * 0.9 for wait, attempts in nexts)
+
+
+def test_a_receiver_that_takes_letters_and_never_answers_holds_up_nobody_else(control, webhook):
+    """Though more of them are waiting than are looked at together."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"http://127.0.0.1:{mute.getsockname()[1]}/"
+        letters = [(f"mute{i}", url, 1) for i in range(200)] + [("other", webhook.url, 2)]
+        with sqlite3.connect(control.db_path, timeout=20) as db:
+            db.executemany("insert into outbox (key, url, body, created_at, next_at) "
+                           "values (?1, ?2, json_object('key', ?1), 1000000 * unixepoch(), ?3)", letters)
+        db.close()
+        control.kill()
+        procs.wait_until(lambda: webhook.count("other") == 1, 10, "the other one's letter")

@@ -633,7 +633,7 @@ STORE_TEST(an_hour_and_its_letter_are_published_together_and_once)
 	OK(UsageHour, store_hour_list(store, &page, call));
 	assert_int_equal(got.n, 1);
 	assert_int_equal(got.hour.active_us, 11);
-	OK(char, store_letter_failed(store, id, 100, call));
+	OK(char, store_letter_failed(store, id, 100, false, call));
 	OK(Letter, store_letter_list(store, 99, 10, call));
 	assert_int_equal(got.n, 0);
 	OK(Letter, store_letter_list(store, 100, 10, call));
@@ -652,9 +652,28 @@ STORE_TEST(the_letter_that_has_waited_longest_comes_first)
 	OK(char, store_letter_add(store, &other, call));
 	OK(Letter, store_letter_list(store, INT64_MAX, 1, call));
 	assert_string_equal(got.letter.key, "1");
-	OK(char, store_letter_failed(store, got.letter.id, 100, call));
+	OK(char, store_letter_failed(store, got.letter.id, 100, false, call));
 	OK(Letter, store_letter_list(store, INT64_MAX, 1, call));
 	assert_string_equal(got.letter.key, "2");
+}
+
+STORE_TEST(each_url_has_one_letter_in_the_line_and_where_nobody_is_there_all_wait)
+{
+	Letter letters[] = {{.key = "1", .url = "http://x/", .body = "{}"},
+			    {.key = "2", .url = "http://x/", .body = "{}"},
+			    {.key = "3", .url = "http://y/", .body = "{}", .next_at = 5}};
+
+	for (int i = 0; i < 3; i++)
+		OK(char, store_letter_add(store, &letters[i], call));
+	OK(Letter, store_letter_list(store, INT64_MAX, 9, call));
+	assert_int_equal(got.n, 2);
+	assert_string_equal(got.letter.key, "1");
+	OK(char, store_letter_failed(store, got.letter.id, 100, true, call));
+	OK(Letter, store_letter_list(store, INT64_MAX, 9, call));
+	assert_int_equal(got.n, 2);
+	assert_string_equal(got.letter.key, "3");
+	OK(Letter, store_letter_list(store, 99, 9, call));
+	assert_int_equal(got.n, 1);
 }
 
 STORE_TEST(the_last_hour_is_the_one_before_anything_was_used_until_one_is_published)
@@ -953,6 +972,7 @@ int main(void)
 		ON_BOTH(causes_are_summed_and_the_greatest_comes_first),
 		ON_BOTH(an_hour_and_its_letter_are_published_together_and_once),
 		ON_BOTH(the_letter_that_has_waited_longest_comes_first),
+		ON_BOTH(each_url_has_one_letter_in_the_line_and_where_nobody_is_there_all_wait),
 		ON_BOTH(the_last_hour_is_the_one_before_anything_was_used_until_one_is_published),
 		ON_BOTH(an_open_interval_says_what_was_seen_of_it),
 		ON_BOTH(what_is_gone_stores_nothing_any_more),

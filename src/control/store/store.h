@@ -212,9 +212,13 @@ void store_hour_last(Store *s, StoreCall call);
 
 /* Letters whose time has come by then, the one that has waited longest first. */
 void store_letter_add(Store *s, const Letter *letter, StoreCall call);
+
+/* Of each URL the one whose turn it is, those first that have waited longest. */
 void store_letter_list(Store *s, int64_t now, int limit, StoreCall call);
 void store_letter_arrived(Store *s, int64_t id, StoreCall call);
-void store_letter_failed(Store *s, int64_t id, int64_t next_at, StoreCall call);
+
+/* Where nobody is there, the other letters to that URL wait as long. */
+void store_letter_failed(Store *s, int64_t id, int64_t next_at, bool nobody_there, StoreCall call);
 
 /* ---- who may ask, and what was answered -------------------------------- */
 

@@ -446,7 +446,10 @@ void store_letter_list(Store *s, int64_t now, int limit, StoreCall call)
 
 	deed_say(d,
 		 "SELECT id, key, url, body, created_at, attempts, next_at FROM outbox"
-		 " WHERE next_at <= $1 ORDER BY next_at, id LIMIT $2",
+		 " WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER"
+		 " (PARTITION BY url ORDER BY next_at, id) AS place FROM outbox"
+		 " WHERE next_at <= $1) AS lines WHERE place = 1)"
+		 " ORDER BY next_at, id LIMIT $2",
 		 "ii", now, (int64_t)limit);
 	deed_take(d, sizeof(Letter), take_letter);
 	deed_do(d);
@@ -460,11 +463,16 @@ void store_letter_arrived(Store *s, int64_t id, StoreCall call)
 	deed_do(d);
 }
 
-void store_letter_failed(Store *s, int64_t id, int64_t next_at, StoreCall call)
+void store_letter_failed(Store *s, int64_t id, int64_t next_at, bool nobody_there, StoreCall call)
 {
 	Deed *d = deed_new(s, DEED_WRITE, call);
 
 	deed_say(d, "UPDATE outbox SET attempts = attempts + 1, next_at = $2 WHERE id = $1", "ii",
 		 id, next_at);
+	if (nobody_there)
+		deed_say(d,
+			 "UPDATE outbox SET next_at = $2 WHERE next_at < $2"
+			 " AND url = (SELECT url FROM outbox WHERE id = $1)",
+			 "ii", id, next_at);
 	deed_do(d);
 }
