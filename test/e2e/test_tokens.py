@@ -1,12 +1,14 @@
 """Bearer tokens: what each scope may do, and that a project's token sees nothing of others."""
 
 import json
+import re
 import urllib.request
 
 import pytest
 
 from harness import procs
 from harness.control import Control, assert_problem
+from harness.proxy import TOP
 
 
 @pytest.fixture
@@ -186,3 +188,51 @@ def test_a_deleted_projects_tokens_go_with_it(control, two):
     assert control.call("DELETE", f"/api/v1/projects/{mine}").status == 204
     assert control.get("/api/v1/projects", token=token).status == 401
     procs.wait_until(lambda: len(control.store("select id from tokens")) == 2, 10, "the row to go")
+
+
+def routes():
+    """Every route as api.def declares it: method, path, whose token will do, and what it must be asked with."""
+    with open(f"{TOP}/src/control/api/api.def", encoding="utf-8") as f:
+        return re.findall(r'^ROUTE\((\w+), +"([^"]+)", +(\w+), +"([^"]*)"', f.read(), re.M)
+
+
+def of(path, query, compute, project):
+    """That path, of somebody's compute and project."""
+    path = path.replace("projects/:id", f"projects/{project}").replace(":name", "app").replace(":id", compute)
+    asked = {"endpointish": compute, "role": "app"}
+    must = [f"{name[:-1]}={asked[name[:-1]]}" for name in query.split() if name.endswith("!")]
+    return path + ("?" + "&".join(must) if must else "")
+
+
+def expected(scope, who, path):
+    if scope == "NONE":
+        return {200}
+    if who in ("nobody", "a stranger", "one whose token was dropped"):
+        return {401, 429}
+    if scope == "ADMIN" or (scope == "PROJECT" and who == "a proxy") or (scope == "PROXY" and who != "a proxy"):
+        return {403}
+    if who == "a proxy":
+        return {200, 422}    # what it sends is empty
+    return {404} if ":id" in path or "wake" in path else {200}
+
+
+@pytest.mark.parametrize("who", ["nobody", "a stranger", "one whose token was dropped", "a proxy",
+                                 "another project"])
+def test_whoever_shows_a_token_gets_from_each_route_what_is_his_and_no_more(control, two, who):
+    _, theirs, of_another_project = two
+    dropped = make(control, "admin")
+    assert control.call("DELETE", f"/api/v1/tokens/{dropped['id']}").status == 204
+    token = {"nobody": None, "a stranger": "x" * 43, "one whose token was dropped": dropped["token"],
+             "a proxy": make(control, "proxy")["token"], "another project": of_another_project}[who]
+    assert len(routes()) >= 40
+    wrong = []
+    for method, path, scope, query in routes():
+        asked = of(path, query, "theirs", theirs)
+        if path.endswith("/events"):
+            method = "HEAD"    # the answer to GET has no end
+        body = {} if method in ("POST", "PUT", "PATCH") else None
+        status = control.call(method, asked, body, token=token).status
+        if status not in expected(scope, who, path):
+            wrong.append((method, asked, scope, status))
+    assert not wrong
+    assert control.show("theirs")["state"] == ("active" if who == "a proxy" else "suspended")
