@@ -12,6 +12,7 @@ from harness import procs
 from harness.control import Control, assert_problem, in_background
 from harness.cutter import Cutter
 from harness.proxy import make_folder
+from harness.syscalls import can_be_counted, failing
 
 numbers = itertools.count(1)
 
@@ -210,3 +211,26 @@ def test_on_a_full_disk_nothing_is_pretended_running_computes_serve_and_all_goes
     assert control.servers("running") == [server]
     for name in ("running", "asleep"):
         assert control.operations(name) == ["creating", "suspended", "resuming", "active"]
+
+
+@can_be_counted
+def test_whichever_write_of_the_store_fails_there_is_never_a_second_server_and_nothing_is_stuck(start_proxy):
+    """Each of the next writes, and then all of them, and now and then it is killed as well."""
+    control = Control(start_proxy)
+    control.compute(project=control.project(idle_timeout=0))
+    store = [control.db_path + end for end in ("", "-wal", "-shm")]
+    ways = [("pwrite64", "ENOSPC"), ("pwrite64", "EIO"), ("fdatasync", "EIO"), ("fsync", "EIO")]
+    for turn, ((call, error), when) in enumerate(itertools.product(ways, ("1", "2", "3+4", "1+1"))):
+        with failing(control.proxy.control(), store, call, error, when):
+            assert control.wake().status in (200, 503)
+            assert len(control.servers()) < 2
+            assert control.call("POST", "/api/v1/compute/db/suspend?mode=immediate").status in (200, 503)
+            if turn % 3 == 0:
+                procs.kill_hard(control.proxy.control())
+        control.wait_until_ready()
+        assert len(control.servers()) < 2
+        procs.wait_until(lambda: control.wake().status == 200, 20, "it to be awake")
+        assert len(control.servers()) == 1
+    assert control.store("pragma integrity_check") == [("ok",)]
+    assert control.store("select count(*) from compute_usage a join compute_usage b using (compute_id) "
+                         "where a.id < b.id and a.ended_at > b.started_at") == [(0,)]

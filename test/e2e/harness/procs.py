@@ -90,6 +90,11 @@ def alive(pid):
     return fields is not None and fields[0] not in "ZX"
 
 
+def is_traced(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return "TracerPid:\t0\n" not in f.read()
+
+
 def children(pid):
     found = []
     for name in os.listdir("/proc"):

@@ -1,5 +1,6 @@
-"""What a process of the program calls while pgbench runs through it, as strace counts it."""
+"""What a process of the program calls while pgbench runs through it, as strace counts it; and calls that fail."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -72,3 +73,18 @@ def costs_six_calls(proxy, path, pgbench, count, others, warm=lambda: None, **en
     assert sum(rest.values()) <= others, f"{rest} in {transactions:.0f} transactions"
     for name, n in PER_TRANSACTION.items():
         assert calls[name] / transactions == pytest.approx(n, abs=0.02), calls
+
+
+@contextlib.contextmanager
+def failing(pid, paths, call, error, when):
+    """While a system call of a process on these files fails, at the times that strace's when= says."""
+    tracer = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-p", str(pid),
+                               *(part for path in paths for part in ("-P", path)),
+                               "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={when}"],
+                              stdin=subprocess.DEVNULL)
+    procs.wait_until(lambda: procs.is_traced(pid), 20, "strace to be attached")
+    try:
+        yield
+    finally:
+        tracer.terminate()
+        tracer.wait(20)
