@@ -15,7 +15,6 @@
 #define MOST_MS    60000 /* the clock on the wall may be set */
 #define AT_ONCE    48    /* letters that are on their way, to as many URLs */
 #define READ       64    /* letters that are looked at, to as many URLs: more than AT_ONCE */
-#define PATIENCE   3     /* failures without an answer until other letters to a URL wait, too */
 #define CONNECT_MS 5000
 #define TOTAL_MS   15000
 #define GIVE_UP    (14 * 86400 * SECOND)
@@ -73,9 +72,9 @@ static void try_later(Sending *s, const FetchAnswer *answer)
 	}
 	log_debug("a letter did not arrive, trying again: key=\"%s\" status=%d error=\"%s\"",
 		  s->letter.key, answer->status, answer->error);
-	store_letter_failed(
-		s->outbox->c->store, s->letter.id, now + outbox_pause_us(s->letter.attempts),
-		answer->status == 0 && s->letter.attempts >= PATIENCE, (StoreCall){on_told, s});
+	store_letter_failed(s->outbox->c->store, s->letter.id,
+			    now + outbox_pause_us(s->letter.attempts), answer->status == 0,
+			    (StoreCall){on_told, s});
 }
 
 static void on_answer(void *arg, const FetchAnswer *answer)

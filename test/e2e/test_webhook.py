@@ -140,7 +140,7 @@ def test_who_cannot_be_reached_is_tried_again_and_holds_up_nobody(control, webho
 
 
 def test_a_receiver_that_takes_letters_and_never_answers_holds_up_nobody_else(control, webhook):
-    """Though more of them are waiting than are looked at together."""
+    """Though more of them are waiting than are looked at together; and after one all of them wait."""
     with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"http://127.0.0.1:{mute.getsockname()[1]}/"
         letters = [(f"mute{i}", url, 1) for i in range(200)] + [("other", webhook.url, 2)]
@@ -150,3 +150,5 @@ def test_a_receiver_that_takes_letters_and_never_answers_holds_up_nobody_else(co
         db.close()
         control.kill()
         procs.wait_until(lambda: webhook.count("other") == 1, 10, "the other one's letter")
+        procs.wait_until(lambda: control.store("select 1 from outbox where attempts = 1"), 30, "a failure")
+        assert not control.store("select 1 from outbox where next_at = 1")
