@@ -9,8 +9,12 @@
 /* Whoever is to be awake this soon is not stopped before. */
 #define NEARLY_MS 60000
 
-/* What was woken for somebody who is exempt stays for this long: he has to log in first. */
-#define FAVOUR_MS 1000
+/*
+ * What was woken for somebody who is exempt stays for this long: he has to log in first.  To be
+ * started for each of his questions would cost more than to stay a little longer.
+ */
+#define FAVOUR_MS      1000
+#define LONG_FAVOUR_MS 10000
 
 static bool say(SuspendDecision *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -106,16 +110,18 @@ static bool is_frozen_first(const SuspendFacts *f, const SuspendPolicy *p)
 }
 
 /* Nothing is done before. */
-static int64_t favour_in(const SuspendFacts *f)
+static int64_t favour_in(const SuspendFacts *f, const SuspendPolicy *p)
 {
-	return f->frozen || f->favour_ms == 0 ? -FAR : f->favour_ms + FAVOUR_MS - f->now_ms;
+	int64_t lasts = is_frozen_first(f, p) ? FAVOUR_MS : LONG_FAVOUR_MS;
+
+	return f->frozen || f->favour_ms == 0 ? -FAR : f->favour_ms + lasts - f->now_ms;
 }
 
 static int64_t freeze_in(const SuspendFacts *f, const SuspendPolicy *p)
 {
 	if (f->frozen || !is_frozen_first(f, p))
 		return FAR;
-	return latest(p->freeze_after_ms - idle_ms(f), favour_in(f));
+	return latest(p->freeze_after_ms - idle_ms(f), favour_in(f, p));
 }
 
 /* As far as running hours and the next time to be awake allow it. */
@@ -127,7 +133,7 @@ static int64_t stop_in(const SuspendFacts *f, const SuspendPolicy *p, SuspendDec
 		return FAR;
 	if (f->favour_ms > 0 && is_frozen_first(f, p))
 		idle = soonest(idle, latest(f->now_ms - f->favour_ms, 0));
-	in_ms = latest(p->idle_timeout_ms - idle, favour_in(f));
+	in_ms = latest(p->idle_timeout_ms - idle, favour_in(f, p));
 	if (f->warm) {
 		if (in_ms <= 0)
 			say(d, "it is within its running hours");

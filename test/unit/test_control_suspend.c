@@ -86,9 +86,9 @@ TEST(who_is_exempt_is_served_for_a_moment_and_keeps_nothing_awake)
 		{HOUR, 2 * MINUTE, 5 * MINUTE, true, true, SUSPEND_KEEP, 3 * MINUTE},
 		{HOUR, 5 * MINUTE, 5 * MINUTE, true, true, SUSPEND_STOP, 0},
 		{HOUR, 2 * MINUTE, 0, true, true, SUSPEND_KEEP, 0},
-		/* and at once if it cannot. */
-		{HOUR, 0, 5 * MINUTE, false, false, SUSPEND_KEEP, SECOND},
-		{HOUR, SECOND, 5 * MINUTE, false, false, SUSPEND_STOP, 0},
+		/* and soon if it cannot. */
+		{HOUR, SECOND, 5 * MINUTE, false, false, SUSPEND_KEEP, 9 * SECOND},
+		{HOUR, 10 * SECOND, 5 * MINUTE, false, false, SUSPEND_STOP, 0},
 	};
 
 	for (size_t i = 0; i < N_OF(rows); i++) {

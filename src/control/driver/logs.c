@@ -2,8 +2,9 @@
  * What servers print, kept short while they run: it is their tenants who make it grow, by
  * some 100 MB a second where one wants to.
  *
- * Sizes are looked at, more often where one has just been too long.  The last lines are put
- * aside and the log begins anew; what is printed in that moment is lost, and nothing else.
+ * As long as there is a server sizes are looked at, more often where one has just been too
+ * long.  The last lines are put aside and the log begins anew; what is printed in that
+ * moment is lost, and nothing else.
  */
 #include "process.h"
 #include "sys/log.h"
@@ -26,16 +27,30 @@ static bool cut(Instance *i)
 	return true;
 }
 
-void logs_look(void *driver)
+static void look(void *driver)
 {
 	ProcessDriver *d = driver;
 	int64_t next_ms = LOOK_MS;
+	bool any = false;
 	Instance *i;
 
 	LIST_FOREACH(i, &d->instances, link)
 	{
+		any = any || i->server;
 		if (i->server && !i->frozen && cut(i))
 			next_ms = SOON_MS;
 	}
-	timer_arm(&d->logs, next_ms);
+	if (any)
+		timer_arm(&d->logs, next_ms);
+}
+
+void logs_init(ProcessDriver *d)
+{
+	timer_init(&d->logs, d->loop, look, d);
+}
+
+void logs_watch(ProcessDriver *d)
+{
+	if (!timer_is_armed(&d->logs))
+		timer_arm(&d->logs, LOOK_MS);
 }

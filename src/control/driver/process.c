@@ -348,7 +348,6 @@ Driver *driver_process_open(Loop *loop, const Config *conf, Fault *why)
 	spares_init(&d->spares, &d->template, conf->process.spares, spares, mark);
 	folder_sweep_all(d);
 	LIST_INIT(&d->instances);
-	timer_init(&d->logs, loop, logs_look, d);
-	logs_look(d);
+	logs_init(d);
 	return &d->driver;
 }

@@ -132,8 +132,9 @@ void server_resize(Instance *i);
 bool limits_apply(Instance *i, char *failure, size_t size);
 bool server_stat(Instance *i, ServerStat *out);
 
-/* logs.c: how long what they print may become. */
-void logs_look(void *driver);
+/* logs.c: how long what they print may become. To be watched from when a server is there. */
+void logs_init(ProcessDriver *d);
+void logs_watch(ProcessDriver *d);
 
 /* folder.c: what takes time and blocks, in jobs. */
 void folder_create(Instance *i);

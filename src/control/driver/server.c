@@ -130,6 +130,7 @@ static void adopt(Instance *i, pid_t pid)
 	if (!serves(i, pid))
 		return;
 	i->server = process_adopt(i->driver->loop, pid, start, on_server_end, i);
+	logs_watch(i->driver);
 	if (i->server)
 		log_info("found a server: compute=%s pid=%d", i->id, (int)pid);
 }
@@ -278,6 +279,7 @@ static bool spawn_server(Instance *i, Fault *why)
 		cgroup_doors(&i->driver->cgroups, i->group, &doors);
 	snprintf(notify, sizeof(notify), "NOTIFY_SOCKET=%s", i->home.notify);
 	i->server = process_spawn(i->driver->loop, &plan, on_server_end, i, why);
+	logs_watch(i->driver);
 	return i->server != NULL;
 }
 
