@@ -68,7 +68,7 @@ static bool has_role(const Exempt *e, const char *role)
 	for (int i = 0; i < e->n_roles; i++) {
 		text_copy(told, sizeof(told), e->roles[i]);
 		text_printable(told);
-		if (strcmp(told, role) == 0)
+		if (strcmp(told, role) == 0 || strcmp(e->roles[i], role) == 0)
 			return true;
 	}
 	return false;

@@ -62,6 +62,7 @@ TEST(names_that_proxies_cannot_tell_are_found_as_they_tell_them)
 	assert_true(exempt_role(&e, "j\xc3\xbcrgen", &why));
 	assert_true(exempt_application(&e, "m\xc3\xbcller*", &why));
 	assert_true(has(&e, "j??rgen", "psql", "192.0.2.0/24"));
+	assert_true(has(&e, "j\xc3\xbcrgen", "psql", "192.0.2.0/24"));
 	assert_true(has(&e, "app", "m??ller 2", "192.0.2.0/24"));
 	assert_false(has(&e, "j?rgen", "m?ller", "192.0.2.0/24"));
 	parameter = exempt_parameter(&e);
