@@ -46,8 +46,7 @@ typedef struct SuspendPolicy {
 typedef struct SuspendFacts {
 	int64_t now_ms;
 	int64_t used_ms;   /* when it was last used by anybody who counts, as far as we know */
-	int64_t since_ms;  /* since when it is active, or frozen; 0 if that is due to who is exempt
-			    */
+	int64_t since_ms;  /* since when it is active, or frozen; 0 if that is a favour */
 	int64_t favour_ms; /* when it was last woken for somebody who is exempt, or 0 */
 	bool frozen;
 	bool can_freeze;   /* the driver can */

@@ -24,8 +24,8 @@ struct WakeCall {
 	Route *route;
 	RouteState mine;
 	RouteAnswer answer; /* what will be published; until then the old address */
-	Party who;
-	Fetch *fetch; /* NULL during a pause */
+	Party who;          /* for whom it was begun */
+	Fetch *fetch;       /* NULL during a pause */
 	Timer pause, look, stale;
 	int attempt;
 	int64_t since_us;

@@ -46,8 +46,7 @@ static bool read_count(const json_t *json, const char *name, int *out, Fault *wh
 	return true;
 }
 
-/* Names are as long as PostgreSQL's at most, and cut if they are not; half a character is no text.
- */
+/* Names are cut where PostgreSQL would cut them, and half a character is no text. */
 static bool read_name(const json_t *json, const char *name, char out[ID_SIZE], Fault *why)
 {
 	const char *text;

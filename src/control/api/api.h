@@ -72,8 +72,8 @@ bool call_query_int(const Call *call, const char *name, int64_t least, int64_t m
 bool call_id(const char *given, char out[ID_SIZE]);
 
 /*
- * The project whose things alone the caller may see, or "" if he may see all: nobody
- * learns from an answer whether there is something in another one.
+ * The project whose things alone the caller may see, or "" if he may see all; and whether a
+ * project's are among them: nobody learns from an answer whether there is something in another.
  */
 const char *call_tenant(const Call *call);
 bool call_may_see(const Call *call, const char *project_id);

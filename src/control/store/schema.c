@@ -57,6 +57,11 @@ static void spell(Buf *out, const char *text, bool postgres)
 	}
 }
 
+int schema_newest(void)
+{
+	return COUNT(steps);
+}
+
 bool schema_is_known(int64_t version, Fault *why)
 {
 	if (version <= COUNT(steps))
@@ -101,7 +106,7 @@ static bool take_step(sqlite3 *db, int version)
 	return good;
 }
 
-bool schema_upgrade_sqlite(sqlite3 *db, Fault *why)
+bool schema_upgrade_sqlite(sqlite3 *db, int to, Fault *why)
 {
 	int version = version_of(db);
 
@@ -110,7 +115,7 @@ bool schema_upgrade_sqlite(sqlite3 *db, Fault *why)
 	if (version < 0)
 		return fault_set(why, FAULT_BAD_SETTING, "the store cannot be read: %s",
 				 sqlite3_errmsg(db));
-	for (; version < COUNT(steps); version++) {
+	for (; version < to; version++) {
 		if (!take_step(db, version))
 			return fault_set(why, FAULT_BAD_SETTING,
 					 "could not upgrade the store to version %d: %s",

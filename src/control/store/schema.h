@@ -13,8 +13,11 @@
 
 #include "deed.h"
 
-/* Brings the file to the newest version; NULL *why tells why it cannot be used. */
-bool schema_upgrade_sqlite(sqlite3 *db, Fault *why);
+/* How many steps there are. */
+int schema_newest(void);
+
+/* Brings the file to that version, if it has an earlier one; *why tells why it cannot be used. */
+bool schema_upgrade_sqlite(sqlite3 *db, int to, Fault *why);
 
 /* Adds to the deed what brings the database to the newest version, and says the version it has. */
 void schema_say_postgres(Deed *d);

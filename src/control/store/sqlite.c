@@ -271,7 +271,7 @@ static bool prepare_db(sqlite3 *db, Fault *why)
 {
 	sqlite3_create_function(db, "greatest", -1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
 				greatest, NULL, NULL);
-	return schema_upgrade_sqlite(db, why);
+	return schema_upgrade_sqlite(db, schema_newest(), why);
 }
 
 Store *store_sqlite_open(Loop *loop, const char *path, Fault *why)

@@ -210,10 +210,9 @@ void store_hour_list(Store *s, const Page *page, StoreCall call);
 /* The last hour that was published, or the one before anything was used; none if nothing was. */
 void store_hour_last(Store *s, StoreCall call);
 
-/* Letters whose time has come by then, the one that has waited longest first. */
 void store_letter_add(Store *s, const Letter *letter, StoreCall call);
 
-/* Of each URL the one whose turn it is, those first that have waited longest. */
+/* Letters whose time has come by then: one of each URL, those first that have waited longest. */
 void store_letter_list(Store *s, int64_t now, int limit, StoreCall call);
 void store_letter_arrived(Store *s, int64_t id, StoreCall call);
 

@@ -4,8 +4,6 @@ INSERT INTO names SELECT id FROM projects UNION SELECT id FROM computes;
 ALTER TABLE computes ADD COLUMN since @int@ NOT NULL DEFAULT 0;
 ALTER TABLE compute_usage ADD COLUMN kind TEXT NOT NULL DEFAULT 'active';
 ALTER TABLE compute_usage ADD COLUMN end_reason TEXT NOT NULL DEFAULT '';
-ALTER TABLE compute_usage ADD COLUMN cpu_start @int@ NOT NULL DEFAULT -1;
-ALTER TABLE compute_usage ADD COLUMN cpu_us @int@ NOT NULL DEFAULT 0;
 CREATE INDEX usage_by_end ON compute_usage (ended_at);
 CREATE INDEX operations_of_project ON operations (project_id, id);
 
@@ -62,7 +60,7 @@ CREATE INDEX causes_of_project ON awake_causes (project_id, hour);
 -- What was published of each hour, and what is still to be sent.
 CREATE TABLE usage_hours (
  project_id TEXT NOT NULL, compute_id TEXT NOT NULL, hour @int@ NOT NULL,
- active_us @int@ NOT NULL, frozen_us @int@ NOT NULL, compute_us @int@ NOT NULL, cpu_us @int@ NOT NULL,
+ active_us @int@ NOT NULL, frozen_us @int@ NOT NULL, compute_us @int@ NOT NULL,
  storage_byte_seconds @int@ NOT NULL, proxied_bytes @int@ NOT NULL, revision @int@ NOT NULL,
  PRIMARY KEY (compute_id, hour)) @strict@;
 CREATE INDEX hours_of_project ON usage_hours (project_id, hour);
