@@ -38,13 +38,6 @@ def causes(control):
     return control.store("select kind, role, application, network, active_us from awake_causes")
 
 
-def write(control, *statements):
-    """Into the store, beside the control plane."""
-    with sqlite3.connect(control.db_path, timeout=20) as db:
-        for statement in statements:
-            db.execute(*statement)
-
-
 def wait_for(control, statement, seconds=20):
     return procs.wait_until(lambda: control.store(statement), seconds, statement)
 
@@ -58,7 +51,7 @@ def test_e2_1_one_interval_is_open_and_none_overlap(control):
     rows = intervals(control)
     assert all(one[3] <= other[2] for one, other in zip(rows, rows[1:]))
     with pytest.raises(sqlite3.IntegrityError):
-        write(control, *2 * [(
+        control.write(*2 * [(
             "insert into compute_usage (project_id, compute_id, incarnation, size, boot_id,"
             " started_boot, started_at, last_seen) values ('p', 'x', 'i', 1, 'b', 0, 0, 0)",)])
 
@@ -133,7 +126,7 @@ def old_usage(control, project, compute="db"):
     """An interval of two hours and a half, and samples, long ago."""
     now = int(time.time()) * SECOND
     begin = now - now % HOUR - 30 * HOUR + HOUR // 2
-    write(control,
+    control.write(
           ("insert into compute_usage (project_id, compute_id, incarnation, size, boot_id,"
            " started_boot, started_at, last_seen, ended_at) values (?, ?, 'i', 1000, 'b', 0, ?, ?, ?)",
            (project, compute, begin, begin, begin + 5 * HOUR // 2)),

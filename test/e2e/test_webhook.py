@@ -27,18 +27,11 @@ def control(start_proxy):
     return Control(start_proxy)
 
 
-def write(control, *statements):
-    """Into the store, beside the control plane."""
-    with sqlite3.connect(control.db_path, timeout=20) as db:
-        for statement in statements:
-            db.execute(*statement)
-
-
 def use(control, project, compute="db"):
     """From half past, for two hours, long ago; returns when the first of the hours began."""
     now = int(time.time()) * SECOND
     hour = now - now % HOUR - 10 * HOUR
-    write(control,
+    control.write(
           ("insert into compute_usage (project_id, compute_id, incarnation, size, boot_id,"
            " started_boot, started_at, last_seen, ended_at) values (?, ?, 'i', 2000, 'b', 0, ?, ?, ?)",
            (project, compute, hour + HOUR // 2, hour, hour + HOUR // 2 + 2 * HOUR)))
@@ -88,7 +81,7 @@ def test_what_is_learnt_late_is_told_as_a_revision_with_both_values(control, web
     hour = use(control, project)
     control.kill()
     procs.wait_until(lambda: len(webhook.bodies(type="usage")) == 3, FIRST_LOOK, "three hours")
-    write(control, ("update compute_usage set ended_at = ended_at + ?", (60 * SECOND,)))
+    control.write(("update compute_usage set ended_at = ended_at + ?", (60 * SECOND,)))
     control.kill()
     procs.wait_until(lambda: webhook.bodies(revision=2), FIRST_LOOK, "a revision")
     [body] = webhook.bodies(revision=2)
@@ -115,7 +108,8 @@ def test_killed_again_and_again_it_publishes_the_same(control, webhook):
     use(control, project)
     for _ in range(2):
         control.kill()
-        time.sleep(8)    # until the hours are being published
+        procs.wait_until(lambda: control.store("select 1 from usage_hours where active_us > 0"),
+                         FIRST_LOOK, "the first hour to be published")
     procs.wait_until(lambda: active_of(webhook, project) == 7200, FIRST_LOOK, "three hours")
     assert {b["revision"] for b in webhook.bodies(type="usage")} == {1}
     rows = control.store("select sum(active_us), count(*) from usage_hours where active_us > 0")

@@ -46,9 +46,12 @@ while read -r option; do
 		complain "commands.def: --$option is not in the manual"
 done < <(rows src/ctl/commands.def OPTION | sed 's/OPTION("\([a-z-]*\)".*/\1/')
 
-while read -r name; do
-	grep -qxF ".B $name" doc/reveillectl.1 || complain "control/settings.def: $name is not in the manual"
-done < <(rows src/control/settings.def MEMBER | sed 's/MEMBER([A-Z]*, *\([a-z_]*\),.*/\1/')
+# ".B NAME|DOC: WANTED." as the manual has it.
+while IFS='|' read -r name text; do
+	grep -xF -A 1 "$name" doc/reveillectl.1 | grep -qxF -- "$text" ||
+		complain "control/settings.def: the manual has not, of \"$name\": $text"
+done < <(rows src/control/settings.def MEMBER |
+	sed -E 's/MEMBER\([A-Z]*, *([a-z_]*),.*, *"(([^"\\]|\\.)*)", *"(([^"\\]|\\.)*)"\)/.B \1|\4: \2./; s/\\"/"/g; s/-/\\-/g')
 
 # Each promise that spans files names tests that there are.
 for test in $(grep -o '`test/[^`]*`' doc/invariants.md | tr -d '`'); do

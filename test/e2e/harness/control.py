@@ -150,6 +150,12 @@ class Control:
         with sqlite3.connect(f"file:{self.db_path}?mode=ro", uri=True) as db:
             return db.execute(statement, args).fetchall()
 
+    def write(self, *statements):
+        """Into the store, beside the control plane: each a statement and, perhaps, what it takes."""
+        with sqlite3.connect(self.db_path, timeout=20) as db:
+            for statement in statements:
+                db.execute(*statement)
+
 
 def in_background(function, *args):
     """Runs a function in a thread; the result is in the list once the thread has ended."""

@@ -7,6 +7,7 @@ that a client's failure can be laid at its door.
 
 import collections
 import contextlib
+import http.client
 import os
 import random
 import signal
@@ -97,7 +98,7 @@ class Storm:
                 ("POST", f"/api/v1/compute/{name}/suspend?mode=immediate"),
                 ("POST", f"/api/v1/compute/{name}/resume"),
                 ("GET", f"/api/v1/wake_compute?endpointish={name}")))
-            with contextlib.suppress(OSError, ValueError, Exception):
+            with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
                 answer = self.control.call(method, path, timeout=20)
                 self.outcomes[f"api {answer.status}"] += 1
                 if answer.status not in (200, 202, 423, 503, 504):
