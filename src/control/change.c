@@ -175,7 +175,7 @@ void change_to_active(Unit *u, const Sight *sight)
 	text_copy(m.address, sizeof(m.address), sight->address);
 	u->observed = u->runs = true;
 	u->cannot_freeze = false;
-	unit_note_wake(u, u->woken_as_favour);
+	unit_note_wake(u);
 	move(u, &m);
 }
 

@@ -196,12 +196,17 @@ bool fleet_is_exempt(const Unit *u, const Cause *who)
 							   .network = who->network});
 }
 
-void unit_note_wake(Unit *u, bool as_favour)
+void unit_note_wake(Unit *u)
 {
-	if (as_favour)
-		u->favour_ms = clock_ms();
-	else
-		activity_note(&u->activity, clock_ms());
+	int64_t now_ms = clock_ms();
+
+	if (!u->woken_as_favour) {
+		activity_note(&u->activity, now_ms);
+		return;
+	}
+	u->favour_ms = now_ms;
+	if (u->compute.state == COMPUTE_RESUMING)
+		u->favour_start_ms = now_ms;
 }
 
 bool unit_is_sized(const Unit *u)

@@ -54,8 +54,8 @@ struct Unit {
 	bool woken_by_deaf; /* this server, by a proxy of a kind that hears no events */
 	bool drained;
 	int64_t since_ms;     /* when it reached its state, on the clock that never jumps */
-	bool woken_as_favour; /* to that state, for somebody who is exempt; and when he last was */
-	int64_t favour_ms;
+	bool woken_as_favour; /* to that state, for somebody who is exempt */
+	int64_t favour_ms, favour_start_ms; /* when it last was; and started, too */
 
 	/* The scheduler's own (idle.c). */
 	Probe *idle_probe;
@@ -126,8 +126,8 @@ int64_t unit_last_activity(Unit *u);
 bool unit_is_serving(const Unit *u); /* active, and its server is alive */
 bool unit_is_up(const Unit *u);      /* that, or frozen: its server is there */
 
-/* It was woken just now, or found awake: for somebody who counts, or as a favour. */
-void unit_note_wake(Unit *u, bool as_favour);
+/* It is being started or thawed: for somebody who counts, or as a favour. */
+void unit_note_wake(Unit *u);
 
 bool unit_is_sized(const Unit *u); /* as it is to be, and its server, if it runs, knows */
 

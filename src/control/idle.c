@@ -58,6 +58,7 @@ static SuspendFacts facts_of(const Unit *u, const ProjectSettings *p)
 		.used_ms = u->chill_asked ? 0 : u->activity.last_ms,
 		.since_ms = u->chill_asked || u->woken_as_favour ? 0 : u->since_ms,
 		.favour_ms = u->chill_asked ? 0 : u->favour_ms,
+		.favour_start_ms = u->favour_start_ms,
 		.frozen = u->compute.state == COMPUTE_FROZEN,
 		.can_freeze = can_freeze(u),
 		.asked = u->chill_asked,

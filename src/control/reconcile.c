@@ -251,7 +251,7 @@ static void resize(Unit *u)
 
 static void move_to_warm(Unit *u)
 {
-	unit_note_wake(u, u->woken_as_favour);
+	unit_note_wake(u);
 	change_with_server(u, COMPUTE_ACTIVE, false, why_wanted(u));
 }
 

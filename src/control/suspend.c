@@ -131,8 +131,8 @@ static int64_t stop_in(const SuspendFacts *f, const SuspendPolicy *p, SuspendDec
 
 	if (p->idle_timeout_ms == 0)
 		return FAR;
-	if (f->favour_ms > 0 && is_frozen_first(f, p))
-		idle = soonest(idle, latest(f->now_ms - f->favour_ms, 0));
+	if (f->favour_start_ms > 0 && is_frozen_first(f, p))
+		idle = soonest(idle, latest(f->now_ms - f->favour_start_ms, 0));
 	in_ms = latest(p->idle_timeout_ms - idle, favour_in(f, p));
 	if (f->warm) {
 		if (in_ms <= 0)
@@ -171,7 +171,10 @@ SuspendDecision suspend_decide(const SuspendFacts *f, const SuspendPolicy *p)
 	SuspendDecision d = {.verdict = SUSPEND_KEEP};
 	int64_t freeze, stop;
 
-	say(&d, "it was used %lld s ago", (long long)(idle_ms(f) / 1000));
+	if (favour_in(f, p) > 0)
+		say(&d, "it was just woken for somebody who is exempt");
+	else
+		say(&d, "it was used %lld s ago", (long long)(idle_ms(f) / 1000));
 	freeze = freeze_in(f, p);
 	stop = stop_in(f, p, &d);
 	if (freeze == FAR && p->idle_timeout_ms == 0) {

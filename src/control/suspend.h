@@ -10,8 +10,8 @@
  * The server itself is asked last, and only if everything else speaks for it.
  *
  * Who is exempt keeps nothing awake, but is served: what was woken for him stays for a
- * moment.  Then it is frozen again, and not yet stopped: he may come each few seconds,
- * and a thaw costs next to nothing, a start does not.
+ * moment, and is frozen again.  What was started for him is stopped no sooner than what
+ * was used then, since he may come each few seconds and a start is dear; thaws count for nothing.
  */
 #ifndef CONTROL_SUSPEND_H
 #define CONTROL_SUSPEND_H
@@ -48,6 +48,7 @@ typedef struct SuspendFacts {
 	int64_t used_ms;   /* when it was last used by anybody who counts, as far as we know */
 	int64_t since_ms;  /* since when it is active, or frozen; 0 if that is a favour */
 	int64_t favour_ms; /* when it was last woken for somebody who is exempt, or 0 */
+	int64_t favour_start_ms; /* and when it was last started for one, or 0 */
 	bool frozen;
 	bool can_freeze;   /* the driver can */
 	bool asked;        /* somebody asked for it to be frozen, who answers for his own clients */

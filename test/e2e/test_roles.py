@@ -218,6 +218,7 @@ def test_databases_come_and_go_with_their_owners(control):
         assert control.call("DELETE", at("databases", "Bücher & co")).status == 204
     assert control.call("DELETE", at("roles", ODD)).status == 204
     assert_problem(control.call("DELETE", at("databases", "app")), 422, "last database")
+    assert_problem(control.call("DELETE", at("roles", "app")), 422, "made with, and stays")
 
 
 def test_the_last_database_may_be_another_one(control):

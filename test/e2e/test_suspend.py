@@ -85,6 +85,19 @@ def test_who_is_exempt_is_answered_and_that_is_no_use(start_proxy):
         assert control.show()["last_activity"] > used
 
 
+def test_whoever_is_exempt_may_come_as_often_as_he_likes_and_it_is_stopped_in_time(control):
+    compute = control.compute(project=control.project(
+        freeze_after=1, idle_timeout=4, exempt_applications=["probe*"]))
+    control.woken()
+
+    def stopped():
+        with control.through_the_proxy(compute, application_name="probe-1") as probe:
+            assert probe.execute("select 1").fetchone() == (1,)
+        return states(control).count("suspended") > 1    # it was made so
+    procs.wait_until(stopped, 30, "it to be stopped")
+    assert "frozen" in states(control)
+
+
 def test_what_is_at_work_is_not_frozen_even_when_asked(control):
     compute = control.compute(project=control.project(freeze_after=1, idle_timeout=0))
     control.woken()

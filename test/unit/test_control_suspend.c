@@ -71,24 +71,26 @@ TEST(one_that_nobody_used_is_frozen_soon_and_stopped_later)
 TEST(who_is_exempt_is_served_for_a_moment_and_keeps_nothing_awake)
 {
 	const struct {
-		int64_t idle_ms, favour_ms, idle_timeout_ms;
+		int64_t idle_ms, favour_ms, start_ms, idle_timeout_ms;
 		bool frozen, can_freeze;
 		SuspendVerdict verdict;
 		int64_t again_ms;
 	} rows[] = {
-		{MINUTE, 0, 5 * MINUTE, false, true, SUSPEND_KEEP, SECOND},
-		{MINUTE, 999, 5 * MINUTE, false, true, SUSPEND_KEEP, 1},
-		{MINUTE, SECOND, 5 * MINUTE, false, true, SUSPEND_FREEZE, 0},
-		{10 * SECOND, SECOND, 5 * MINUTE, false, true, SUSPEND_KEEP, 20 * SECOND},
-		/* Not stopped as long as he comes again and again, if it can be frozen, */
-		{HOUR, 0, 5 * MINUTE, false, true, SUSPEND_KEEP, SECOND},
-		{HOUR, SECOND, 5 * MINUTE, false, true, SUSPEND_FREEZE, 0},
-		{HOUR, 2 * MINUTE, 5 * MINUTE, true, true, SUSPEND_KEEP, 3 * MINUTE},
-		{HOUR, 5 * MINUTE, 5 * MINUTE, true, true, SUSPEND_STOP, 0},
-		{HOUR, 2 * MINUTE, 0, true, true, SUSPEND_KEEP, 0},
+		{MINUTE, 0, HOUR, 5 * MINUTE, false, true, SUSPEND_KEEP, SECOND},
+		{MINUTE, 999, HOUR, 5 * MINUTE, false, true, SUSPEND_KEEP, 1},
+		{MINUTE, SECOND, HOUR, 5 * MINUTE, false, true, SUSPEND_FREEZE, 0},
+		{10 * SECOND, SECOND, HOUR, 5 * MINUTE, false, true, SUSPEND_KEEP, 20 * SECOND},
+		/* Started for him it is not stopped at once, if it can be frozen, */
+		{HOUR, 0, 0, 5 * MINUTE, false, true, SUSPEND_KEEP, SECOND},
+		{HOUR, SECOND, SECOND, 5 * MINUTE, false, true, SUSPEND_FREEZE, 0},
+		{HOUR, 0, 2 * MINUTE, 5 * MINUTE, true, true, SUSPEND_KEEP, 3 * MINUTE},
+		/* but however often it was thawed for him since, */
+		{HOUR, 0, 5 * MINUTE, 5 * MINUTE, true, true, SUSPEND_STOP, 0},
+		{HOUR, SECOND, 5 * MINUTE, 5 * MINUTE, false, true, SUSPEND_STOP, 0},
+		{HOUR, 0, 2 * MINUTE, 0, true, true, SUSPEND_KEEP, 0},
 		/* and soon if it cannot. */
-		{HOUR, SECOND, 5 * MINUTE, false, false, SUSPEND_KEEP, 9 * SECOND},
-		{HOUR, 10 * SECOND, 5 * MINUTE, false, false, SUSPEND_STOP, 0},
+		{HOUR, SECOND, SECOND, 5 * MINUTE, false, false, SUSPEND_KEEP, 9 * SECOND},
+		{HOUR, 10 * SECOND, 10 * SECOND, 5 * MINUTE, false, false, SUSPEND_STOP, 0},
 	};
 
 	for (size_t i = 0; i < N_OF(rows); i++) {
@@ -98,6 +100,7 @@ TEST(who_is_exempt_is_served_for_a_moment_and_keeps_nothing_awake)
 		f.now_ms += HOUR;
 		f.used_ms += HOUR;
 		f.favour_ms = f.now_ms - rows[i].favour_ms;
+		f.favour_start_ms = f.now_ms - rows[i].start_ms;
 		f.frozen = rows[i].frozen;
 		f.can_freeze = rows[i].can_freeze;
 		p.idle_timeout_ms = rows[i].idle_timeout_ms;

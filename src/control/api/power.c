@@ -29,7 +29,8 @@ static void answer_woken(Call *call, Unit *u)
 				c->project_id, "branch_id", c->project_id, "compute_id", c->id,
 				"cold_start_info", how);
 
-	unit_note_wake(u, call->exempt);
+	if (!call->exempt)
+		activity_note(&u->activity, clock_ms());
 	call_answer(call, 200,
 		    json_pack("{s:s, s:s, s:I, s:s, s:n, s:s, s:I, s:s, s:o}", "address",
 			      c->address, "compute_id", c->id, "generation",

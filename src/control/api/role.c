@@ -222,6 +222,13 @@ void api_role_delete(Call *call)
 
 	if (!u)
 		return;
+	if (strcmp(call->name, CLIENT_ROLE) == 0) {
+		fault_set(&why, FAULT_BAD_VALUE,
+			  "role \"%s\" is the one that a compute is made with, and stays",
+			  CLIENT_ROLE);
+		call_refuse(call, &why, NULL);
+		return;
+	}
 	if (own) {
 		fault_set(&why, FAULT_BAD_VALUE,
 			  "role \"%s\" owns database \"%s\": drop that first", call->name,
