@@ -37,7 +37,7 @@ def pair(start_proxy, spare_pg):
     for tree in trees:
         tree.proxy.finish()
     end_computes(f"{shared}/computes")
-    shutil.rmtree(shared)
+    shutil.rmtree(shared, ignore_errors=True)    # a process of a server may still write its last
 
 
 def test_the_one_that_helps_serves_the_same_api(pair):
